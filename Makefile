@@ -1,0 +1,71 @@
+# One verb for each habit. Needs make and Python 3.11 or newer (with its venv module); everything else is installed
+# into .venv and deploy/azurite/node_modules, from lock files with hashes.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# What is installed, by file date: each step runs again only when what it installs from has changed.
+DONE := $(VENV)/.done
+
+.DEFAULT_GOAL := help
+.PHONY: help setup install demo test test-unit check fix docs lock clean
+
+help: ## list the verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: install $(DONE)/azurite ## install all that the demo and the tests need
+
+demo: setup ## show complete transfers between two organisations
+	$(BIN)/connector demo
+
+test: setup ## run every test; choose some with ARGS='-k name'
+	$(BIN)/pytest $(ARGS)
+
+test-unit: install ## run the tests that need no service
+	$(BIN)/pytest tests/unit tests/architecture $(ARGS)
+
+check: install ## format, lint, types, arrows between packages, dependencies
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/deptry .
+
+fix: install ## format, and mend what the linter can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: install ## draw the state diagrams again from the state machines
+	$(BIN)/python -m tests.architecture.state_diagrams
+
+lock: install ## choose the newest dependencies that pyproject.toml allows, and lock them
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.8'
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
+		--extra demo --group dev pyproject.toml --output-file requirements.lock
+
+clean: ## remove what setup, demo and tests have made
+	rm -rf $(VENV) deploy/azurite/node_modules .run .coverage* .hypothesis .import_linter_cache .mypy_cache \
+		.pytest_cache .ruff_cache build dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+install: $(DONE)/project
+
+$(DONE)/venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer is needed; '$(PYTHON)' is not. Name one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV) || { \
+		echo "Python's venv module is needed (on Debian and Ubuntu: the package python3-venv)." >&2; exit 1; }
+	mkdir -p $(DONE) && touch $@
+
+$(DONE)/requirements: requirements.lock $(DONE)/venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	touch $@
+
+$(DONE)/project: pyproject.toml $(DONE)/requirements
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(DONE)/azurite: deploy/azurite/package.json deploy/azurite/package-lock.json $(DONE)/project
+	$(BIN)/python -c 'from connector_cli.azurite import ensure_installed; ensure_installed()'
+	touch $@

@@ -1,0 +1,110 @@
+"""Reads a JSON object from an HTTP request within limits: size, time and depth.
+
+Both planes' HTTP edges take messages from others; what such a message may cost is decided here, once. The request is
+anything with `headers` and an async `stream` (Starlette's), so that this package needs no web framework.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final, Protocol, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from connector_spi.errors import InvalidInputError, PermanentError
+
+BODY_MAX_BYTES: Final = 1024 * 1024
+BODY_MAX_SECONDS: Final = 30.0
+BODY_MAX_DEPTH: Final = 64
+
+
+class BodyTooLargeError(PermanentError):
+    """The body is larger than the limit."""
+
+    code = "BodyTooLarge"
+
+
+class StreamedRequest(Protocol):
+    """What is needed of a web framework's request."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Header fields; names in any case."""
+        ...
+
+    def stream(self) -> AsyncIterator[bytes]:
+        """The body in pieces."""
+        ...
+
+
+async def read_json_object(request: StreamedRequest, *, max_bytes: int = BODY_MAX_BYTES) -> dict[str, Any]:
+    """The body's JSON object; an empty body counts as an empty object.
+
+    Raises:
+        BodyTooLargeError: more than `max_bytes`; no more than that is read.
+        InvalidInputError: not JSON, not an object, nested too deeply, or too slow to arrive.
+    """
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_MAX_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > max_bytes:
+                    raise BodyTooLargeError(f"The body is larger than the limit of {max_bytes} bytes.")
+    except TimeoutError:
+        raise _invalid(f"did not arrive within {BODY_MAX_SECONDS:g} seconds") from None
+    return parsed_object(bytes(body))
+
+
+def parsed_object(body: bytes) -> dict[str, Any]:
+    """The JSON object in these bytes.
+
+    Raises:
+        InvalidInputError: not JSON, not an object, or nested too deeply.
+    """
+    if not body.strip():
+        return {}
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError):
+        raise _invalid("is not JSON") from None
+    if not isinstance(parsed, dict):
+        raise _invalid("is not a JSON object")
+    _check_depth(parsed)
+    return parsed
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def validated(model: type[M], body: dict[str, Any]) -> M:
+    """The body as this message.
+
+    Raises:
+        InvalidInputError: it is not; names the first member that is wrong, and never shows its value, for it may be a
+            secret.
+    """
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "body"
+        raise InvalidInputError(field=where, value="...", problem=first["msg"]) from None
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(BODY_MAX_DEPTH):
+        level = [
+            child
+            for node in level
+            if isinstance(node, dict | list)
+            for child in (node.values() if isinstance(node, dict) else node)
+        ]
+        if not level:
+            return
+    raise _invalid(f"is nested deeper than {BODY_MAX_DEPTH} levels")
+
+
+def _invalid(problem: str) -> InvalidInputError:
+    return InvalidInputError(field="body", value="...", problem=problem, remedy="Send one JSON object.")
