@@ -1,0 +1,120 @@
+"""The embedded vault's adapter: secrets in one sealed file that control plane and data plane share."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from connector_spi.errors import ConfigurationError, SecretNotFoundError
+from vault_adapters.aliases import checked_alias, checked_value
+from vault_adapters.local.key import VaultKey
+from vault_adapters.local.sealing import Sealer
+from vault_adapters.local.storage import SharedFile
+
+_LOCK_TIMEOUT_SECONDS: Final = 10.0
+
+
+class EncryptedLocalVault:
+    """Implements `connector_spi.vault.Vault` on one file; made by `create` or `open`.
+
+    Each read opens the file anew, so that what another process stored is seen at once and no plain secret is kept
+    in memory. Each write seals the whole file again: meant for up to a few thousand secrets, more than one
+    machine's transfers need (two for each running transfer); beyond that use a vault server.
+    """
+
+    def __init__(self, file: SharedFile, sealer: Sealer) -> None:
+        self._file = file
+        self._sealer = sealer
+        # One waiting thread for each vault: more would take the threads that the rest of the process needs.
+        self._writing = asyncio.Lock()
+
+    @classmethod
+    def create(
+        cls, path: Path, key: VaultKey, *, lock_timeout_seconds: float = _LOCK_TIMEOUT_SECONDS
+    ) -> "EncryptedLocalVault":
+        """Make an empty vault (mode 0600; its folder, if missing, 0700), or open the one that is there.
+
+        Blocks briefly.
+
+        Raises:
+            VaultForbiddenError: there is one, of another key or damaged; or this user may not write there.
+            VaultUnavailableError: the file could not be written.
+        """
+        vault = cls(SharedFile(path, lock_timeout_seconds=lock_timeout_seconds), Sealer(key))
+        vault._file.make_folder()
+        with vault._file.locked():
+            # Two processes may start at once on an empty folder: only the first one creates.
+            if not vault._file.exists():
+                vault._file.replace(vault._sealer.seal({}))
+        vault._secrets()
+        return vault
+
+    @staticmethod
+    def exists(path: Path) -> bool:
+        """Whether there is a vault at `path`.
+
+        Raises:
+            VaultForbiddenError: this user may not look.
+        """
+        return SharedFile(path, lock_timeout_seconds=_LOCK_TIMEOUT_SECONDS).exists()
+
+    @classmethod
+    def open(
+        cls, path: Path, key: VaultKey, *, lock_timeout_seconds: float = _LOCK_TIMEOUT_SECONDS
+    ) -> "EncryptedLocalVault":
+        """Open an existing vault and check that the key fits. Blocks for one read of the file.
+
+        Raises:
+            ConfigurationError: there is no file. (An empty vault made in the wrong place would look like lost
+                secrets.)
+            VaultForbiddenError: it was sealed with another key or is damaged; or this user may not read it.
+            VaultUnavailableError: it could not be read.
+        """
+        vault = cls(SharedFile(path, lock_timeout_seconds=lock_timeout_seconds), Sealer(key))
+        if not vault._file.exists():
+            raise ConfigurationError(
+                key="vault.file",
+                problem=f"{path} does not exist",
+                remedy="Create the vault, or correct the path.",
+            )
+        vault._secrets()
+        return vault
+
+    async def resolve(self, alias: str) -> str:
+        """The secret's value; errors as for the port."""
+        checked_alias(alias)
+        secrets = await asyncio.to_thread(self._secrets)
+        if alias not in secrets:
+            raise SecretNotFoundError(alias=alias)
+        return secrets[alias]
+
+    async def store(self, alias: str, value: str) -> None:
+        """Store or replace; errors as for the port."""
+        checked_alias(alias)
+        checked_value(value)
+        await self._change(lambda secrets: secrets | {alias: value})
+
+    async def delete(self, alias: str) -> None:
+        """Remove the secret: the new content of the file does not hold it. Errors as for the port."""
+        checked_alias(alias)
+        await self._change(lambda secrets: {a: v for a, v in secrets.items() if a != alias})
+
+    async def aliases(self, prefix: str = "") -> list[str]:
+        """Every alias that starts with `prefix`, sorted; errors as for the port."""
+        return sorted(alias for alias in await asyncio.to_thread(self._secrets) if alias.startswith(prefix))
+
+    async def aclose(self) -> None:
+        """Nothing to release: no file is held open between two calls."""
+
+    async def _change(self, change: Callable[[dict[str, str]], dict[str, str]]) -> None:
+        # A caller that is cancelled here does not stop the thread: the change is then made, or not, but never half.
+        async with self._writing:
+            await asyncio.to_thread(self._change_under_lock, change)
+
+    def _change_under_lock(self, change: Callable[[dict[str, str]], dict[str, str]]) -> None:
+        with self._file.locked():
+            # Written even if nothing changes: an earlier try may have failed after the rename, before it was durable.
+            self._file.replace(self._sealer.seal(change(self._secrets())))
+
+    def _secrets(self) -> dict[str, str]:
+        return self._sealer.unseal(self._file.read())
