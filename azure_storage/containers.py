@@ -1,0 +1,266 @@
+"""ObjectStorage: what is done with the account's key: containers, signatures, listing, small reads.
+
+All methods raise leaves of the catalogue, and with them what `AccountKeys.key_of` raises. A key that storage refuses
+is read from the vault once more; when it was rotated meanwhile, the call is made again with the new one.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+import aiohttp
+from azure.core.exceptions import HttpResponseError
+from azure.storage.blob import AccessPolicy
+from azure.storage.blob.aio import BlobLeaseClient, ContainerClient
+
+from azure_storage.account_calls import AccountCalls
+from azure_storage.account_keys import AccountKeys
+from azure_storage.endpoints import StorageEndpoints
+from azure_storage.errors import (
+    BlobNotFoundError,
+    BlobTooLargeError,
+    ContainerBeingDeletedError,
+    ContainerExistsError,
+    ContainerNotFoundError,
+    ContainerNotOursError,
+    Refusal,
+    TooManyPoliciesError,
+)
+from azure_storage.listed_object import ListedObject, is_directory_stub, listed_object
+from azure_storage.metadata import percent_encoded
+from azure_storage.object_names import check_container
+from azure_storage.sas import SasToken
+from azure_storage.sdk_clients import SdkClients
+from azure_storage.service_sas import SasTerms, blob_read_sas, container_policy_sas, container_read_sas
+from connector_spi.clock import Clock
+
+__all__ = ["ListedObject", "ObjectStorage"]
+
+PROCESS_ID_METADATA: Final = "processid"
+"""Container metadata that names the process which created it; percent-encoded."""
+LIST_PAGE_SIZE: Final = 5000
+MAX_POLICIES: Final = 5
+CALL_SECONDS: Final = 60.0
+_RANGE_NOT_SATISFIABLE: Final = 416
+
+
+class ObjectStorage:
+    """Control operations on storage accounts whose keys rest in the vault.
+
+    `key_name` in every method: the vault alias of the account key, or None for the account's usual alias.
+    """
+
+    def __init__(
+        self,
+        *,
+        endpoints: StorageEndpoints,
+        account_keys: AccountKeys,
+        clock: Clock,
+        session: aiohttp.ClientSession,
+        call_seconds: float = CALL_SECONDS,
+    ) -> None:
+        self._endpoints = endpoints
+        self._account_keys = account_keys
+        self._clock = clock
+        clients = SdkClients(endpoints, session, read_timeout_seconds=call_seconds)
+        self._calls = AccountCalls(account_keys, clients, call_seconds=call_seconds)
+
+    async def create_container(
+        self, account: str, container: str, *, process_id: str, key_name: str | None = None
+    ) -> None:
+        """Create the container for this process alone; does nothing when this process created it before.
+
+        The process id is part of the create call, so a crash right after it leaves no container without an owner.
+
+        Raises:
+            ContainerExistsError: the container exists and is not this process's.
+            ContainerBeingDeletedError: its name is not free yet (transient).
+        """
+        check_container(container, system_allowed=False)
+        owner = percent_encoded(process_id)
+
+        async def create(client: ContainerClient) -> None:
+            await client.create_container(metadata={PROCESS_ID_METADATA: owner})
+
+        try:
+            await self._calls.run("Create Container", account, container, create, key_name=key_name)
+        except ContainerExistsError:
+            if await self._owner(account, container, key_name) != owner:
+                raise
+
+    async def mint_write_sas(
+        self,
+        account: str,
+        container: str,
+        *,
+        policy_id: str,
+        lifetime_seconds: float,
+        key_name: str | None = None,
+    ) -> SasToken:
+        """A signature that allows writing blobs into the container and nothing else.
+
+        It is bound to the stored access policy `policy_id` (1 to 64 characters), which holds its terms, so that it
+        can be revoked. Minting again replaces the policy: signatures bound to it get the new end, and work again
+        when it had been revoked. Azure may take up to 30 seconds to honour a new policy; until then writes are
+        answered 403.
+
+        Raises:
+            ContainerNotFoundError: no such container.
+            TooManyPoliciesError: the container has its five policies already.
+        """
+        terms = self._terms(lifetime_seconds)
+        policy = AccessPolicy(permission="w", start=terms.starts_at, expiry=terms.expires_at)
+
+        async def set_policy(client: ContainerClient) -> None:
+            policies = {**await _policies(client), policy_id: policy}
+            if len(policies) > MAX_POLICIES:
+                raise TooManyPoliciesError(account=account, container=container, limit=MAX_POLICIES)
+            await client.set_container_access_policy(policies)
+
+        await self._calls.run("Set Container ACL", account, container, set_policy, key_name=key_name)
+        key = await self._account_keys.key_of(account, key_name)
+        return container_policy_sas(account, container, account_key=key, policy_id=policy_id, terms=terms)
+
+    async def mint_read_sas(
+        self,
+        account: str,
+        container: str,
+        *,
+        lifetime_seconds: float,
+        blob_name: str | None = None,
+        key_name: str | None = None,
+    ) -> SasToken:
+        """A signature that allows reading one blob, or with no name every blob of the container; not listing."""
+        key = await self._account_keys.key_of(account, key_name)
+        terms = self._terms(lifetime_seconds)
+        if blob_name is None:
+            return container_read_sas(account, container, account_key=key, terms=terms)
+        return blob_read_sas(account, container, blob_name, account_key=key, terms=terms)
+
+    def forget_key(self, account: str) -> None:
+        """Read the account's key anew next time: for callers whose signature was refused."""
+        self._account_keys.forget(account)
+
+    async def revoke_sas(self, account: str, container: str, *, policy_id: str, key_name: str | None = None) -> None:
+        """End every signature that is bound to the policy; does nothing when policy or container are gone."""
+
+        async def remove_policy(client: ContainerClient) -> None:
+            policies = await _policies(client)
+            if policies.pop(policy_id, None) is not None:
+                await client.set_container_access_policy(policies)
+
+        try:
+            await self._calls.run("Set Container ACL", account, container, remove_policy, key_name=key_name)
+        except (ContainerNotFoundError, ContainerBeingDeletedError):
+            return
+
+    async def delete_container(
+        self, account: str, container: str, *, process_id: str, key_name: str | None = None
+    ) -> None:
+        """Delete the container with all it holds; does nothing when it is gone.
+
+        A lease on the container is broken first.
+
+        Raises:
+            ContainerNotOursError: it was not created by this process.
+        """
+        owner = percent_encoded(process_id)
+
+        async def delete(client: ContainerClient) -> None:
+            properties = await client.get_container_properties()
+            if properties.metadata.get(PROCESS_ID_METADATA) != owner:
+                raise ContainerNotOursError(Refusal("Delete Container", f"{account}/{container}", 409))
+            if properties.lease.state == "leased":
+                await _break_lease(client)
+            await client.delete_container()
+
+        try:
+            await self._calls.run("Delete Container", account, container, delete, key_name=key_name)
+        except (ContainerNotFoundError, ContainerBeingDeletedError):
+            return
+
+    async def read_small_blob(
+        self, account: str, container: str, name: str, *, max_bytes: int, key_name: str | None = None
+    ) -> bytes | None:
+        """The blob's content, or None when there is no such blob.
+
+        Raises:
+            BlobTooLargeError: it is larger than `max_bytes`; no more than that is read.
+            ContainerNotFoundError: no such container.
+        """
+
+        async def read(client: ContainerClient) -> bytes:
+            try:
+                download = await client.download_blob(name, offset=0, length=max_bytes + 1)
+            except HttpResponseError as error:
+                if error.status_code != _RANGE_NOT_SATISFIABLE:
+                    raise
+                return b""  # no range of an empty blob can be read
+            return await download.readall()
+
+        try:
+            content = await self._calls.run("Get Blob", account, container, read, blob=name, key_name=key_name)
+        except BlobNotFoundError:
+            return None
+        if len(content) > max_bytes:
+            raise BlobTooLargeError(resource=f"{account}/{container}/{name}", max_bytes=max_bytes)
+        return content
+
+    async def list_objects(
+        self, account: str, container: str, *, prefix: str = "", key_name: str | None = None
+    ) -> AsyncIterator[ListedObject]:
+        """Every blob whose name starts with `prefix`, in the service's order; one page is held at a time.
+
+        The stubs that stand for directories in accounts with hierarchical namespace are left out.
+
+        Raises:
+            ContainerNotFoundError: no such container.
+        """
+        marker: str | None = None
+        while marker is None or marker:
+
+            async def page(client: ContainerClient, marker: str | None = marker) -> tuple[list[ListedObject], str]:
+                blobs = client.list_blobs(
+                    name_starts_with=prefix, include=["metadata"], results_per_page=LIST_PAGE_SIZE
+                )
+                pages = blobs.by_page(continuation_token=marker)
+                found = [listed_object(blob) async for blob in await anext(pages)]
+                return found, getattr(pages, "continuation_token", None) or ""
+
+            objects, marker = await self._calls.run("List Blobs", account, container, page, key_name=key_name)
+            for listed in objects:
+                if not is_directory_stub(listed):
+                    yield listed
+
+    async def get_object(self, account: str, container: str, name: str, *, key_name: str | None = None) -> ListedObject:
+        """One blob's properties.
+
+        Raises:
+            BlobNotFoundError, ContainerNotFoundError: no such blob or container.
+        """
+
+        async def properties(client: ContainerClient) -> ListedObject:
+            return listed_object(await client.get_blob_client(name).get_blob_properties())
+
+        operation = "Get Blob Properties"
+        return await self._calls.run(operation, account, container, properties, blob=name, key_name=key_name)
+
+    async def _owner(self, account: str, container: str, key_name: str | None) -> str | None:
+        async def owner(client: ContainerClient) -> str | None:
+            return (await client.get_container_properties()).metadata.get(PROCESS_ID_METADATA)
+
+        return await self._calls.run("Get Container Properties", account, container, owner, key_name=key_name)
+
+    def _terms(self, lifetime_seconds: float) -> SasTerms:
+        return SasTerms.from_now(
+            self._clock.now(), lifetime_seconds=lifetime_seconds, https_only=self._endpoints.is_https
+        )
+
+
+async def _policies(client: ContainerClient) -> dict[str, AccessPolicy]:
+    identifiers = (await client.get_container_access_policy())["signed_identifiers"]
+    return {identifier.id: identifier.access_policy or AccessPolicy() for identifier in identifiers}
+
+
+async def _break_lease(client: ContainerClient) -> None:
+    """Break whoever's lease at once: the container is ours, and a lease must not keep it alive."""
+    await BlobLeaseClient(client).break_lease(lease_break_period=0)

@@ -1,0 +1,261 @@
+"""What can go wrong with storage. `error_catalogue` says which answer of the service is which of these.
+
+Every leaf states its cause and what to do about it. Texts name the operation and the resource's path; they never
+hold a query string, so no signature.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from connector_spi.errors import PermanentError, TransientError
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What the service answered to which operation.
+
+    `operation` such as `Put Block`; `resource` is the path of account, container and blob; `status` is the HTTP
+    status; `error_code` is `x-ms-error-code`; `request_id` is `x-ms-request-id`, which Azure's support asks for.
+    """
+
+    operation: str
+    resource: str
+    status: int
+    error_code: str = ""
+    request_id: str = ""
+
+    def described(self, cause: str, remedy: str) -> str:
+        """One text for humans: what failed, why, what to do."""
+        answer = f"HTTP {self.status} {self.error_code}".rstrip()
+        request = f", request {self.request_id}" if self.request_id else ""
+        return f"{self.operation} of {self.resource}: {cause} ({answer}{request}). {remedy}".rstrip()
+
+
+class StorageRefusedError(PermanentError):
+    """Storage refused for good. The leaves below are the refusals with a cause that is known."""
+
+    code = "StorageRefused"
+    cause: ClassVar[str] = "the storage service refused the request"
+    remedy: ClassVar[str] = "The error code tells why; look it up in the service's list of error codes."
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.described(self.cause, self.remedy))
+        self.refusal = refusal
+
+
+class StorageTransientError(TransientError):
+    """Storage could not do it now. Never raised itself."""
+
+    code = "StorageTransient"
+    cause: ClassVar[str] = "the storage service could not do it now"
+
+    def __init__(self, refusal: Refusal, *, retry_after_seconds: float | None = None) -> None:
+        text = refusal.described(self.cause, "It is tried again.")
+        super().__init__(text, retry_after_seconds=retry_after_seconds)
+        self.refusal = refusal
+
+
+class BlobNotFoundError(StorageRefusedError):
+    """No such blob."""
+
+    code = "BlobNotFound"
+    cause = "the blob does not exist"
+    remedy = "Check the blob's name, or whether it was deleted."
+
+
+class ContainerNotFoundError(StorageRefusedError):
+    """No such container."""
+
+    code = "ContainerNotFound"
+    cause = "the container does not exist"
+    remedy = "Check the container's name and the account, or whether it was deleted."
+
+
+class ResourceNotFoundError(StorageRefusedError):
+    """No such account, or another thing that is not a container or blob."""
+
+    code = "ResourceNotFound"
+    cause = "the storage account, or what was asked of it, does not exist"
+    remedy = "Check the account's name."
+
+
+class ContainerExistsError(StorageRefusedError):
+    """A container of this name exists and is not this process's."""
+
+    code = "ContainerExists"
+    cause = "a container of this name exists already and belongs to something else"
+    remedy = "Choose another container name, or leave it out and one will be chosen."
+
+
+class ContainerNotOursError(StorageRefusedError):
+    """The container was not created by this process, so this process does not delete it."""
+
+    code = "ContainerNotOurs"
+    cause = "the container was not created for this transfer"
+    remedy = "Delete it by hand if it is not needed."
+
+
+class BlobAlreadyExistsError(StorageRefusedError):
+    """A blob of this name is there, and is not overwritten."""
+
+    code = "BlobAlreadyExists"
+    cause = "a blob of this name exists already, and nothing is overwritten"
+    remedy = "Choose an empty folder or another name."
+
+
+class BlobLeasedError(StorageRefusedError):
+    """Somebody holds a lease on the blob."""
+
+    code = "BlobLeased"
+    cause = "somebody holds a lease on the blob or container"
+    remedy = "Release or break the lease."
+
+
+class BlobArchivedError(StorageRefusedError):
+    """The blob rests in the archive tier."""
+
+    code = "BlobArchived"
+    cause = "the blob is in the archive tier and cannot be read"
+    remedy = "Rehydrate it to the hot or cool tier first."
+
+
+class BlobTooLargeError(PermanentError):
+    """A blob that must be small is not."""
+
+    code = "BlobTooLarge"
+
+    def __init__(self, *, resource: str, max_bytes: int) -> None:
+        super().__init__(f"{resource} is larger than the {max_bytes} bytes that are accepted here.")
+        self.max_bytes = max_bytes
+
+
+class SourceChangedError(StorageRefusedError):
+    """The source object is no longer the one that was listed."""
+
+    code = "SourceChanged"
+    cause = "the object was changed or deleted after the transfer began"
+    remedy = "Start a new transfer; nothing of the mixed content was published."
+
+
+class SasExpiredError(StorageRefusedError):
+    """The SAS is past its end. Another SAS is needed; staged blocks survive the change."""
+
+    code = "SasExpired"
+    cause = "the shared access signature has expired"
+    remedy = "A fresh signature is needed; raise its lifetime if transfers take longer."
+
+
+class AuthenticationFailedError(StorageRefusedError):
+    """Storage does not accept the key or signature."""
+
+    code = "AuthenticationFailed"
+    cause = "the account key or the signature was not accepted"
+    remedy = (
+        "The key was rotated or is another account's, or the signature was revoked or altered. "
+        "Store the present account key in the vault and check the machine's clock."
+    )
+
+
+class AuthorizationFailureError(StorageRefusedError):
+    """Storage knows the caller, or does not say, and forbids the request."""
+
+    code = "AuthorizationFailure"
+    cause = "the request is not authorised"
+    remedy = "The signature was revoked, the key is wrong, or the account's network rules keep this machine out."
+
+
+class AuthorizationPermissionMismatchError(StorageRefusedError):
+    """The SAS or identity does not include this operation."""
+
+    code = "AuthorizationPermissionMismatch"
+    cause = "the signature or identity does not include the permission for this operation"
+    remedy = "Grant that permission, or use the signature for what it was made for."
+
+
+class InsufficientAccountPermissionsError(StorageRefusedError):
+    """The account itself does not allow the operation."""
+
+    code = "InsufficientAccountPermissions"
+    cause = "the storage account does not allow this operation (disabled, read-only, or key access switched off)"
+    remedy = "Ask the account's owner to allow it."
+
+
+class InvalidBlockListError(StorageRefusedError):
+    """A block in the list is not staged: another writer committed, or the blocks have lapsed after a week."""
+
+    code = "InvalidBlockList"
+    cause = "a block of the list is not there: another writer committed this name, or the blocks have lapsed"
+    remedy = "The object is staged again from its beginning."
+
+
+class ChecksumMismatchError(StorageTransientError):
+    """The bytes that arrived are not those that were sent: sent again."""
+
+    code = "ChecksumMismatch"
+    cause = "the checksum does not agree with the bytes that arrived"
+
+
+class ContainerBeingDeletedError(StorageTransientError):
+    """A container of this name is being deleted; its name is free again in about half a minute."""
+
+    code = "ContainerBeingDeleted"
+    cause = "a container of this name is being deleted"
+
+
+class StorageBusyError(StorageTransientError):
+    """Throttled, or the service failed inside."""
+
+    code = "StorageBusy"
+    cause = "the storage service is busy or failed"
+
+
+class StorageUnavailableError(TransientError):
+    """No answer, or one that broke off: connection, name resolution or time-out."""
+
+    code = "StorageUnavailable"
+
+    def __init__(self, *, operation: str, resource: str, problem: str) -> None:
+        super().__init__(f"{operation} of {resource}: no complete answer ({problem}). It is tried again.")
+
+
+class AccountKeyMalformedError(PermanentError):
+    """What the vault holds under the alias is not an account key."""
+
+    code = "AccountKeyMalformed"
+
+    def __init__(self, *, alias: str) -> None:
+        super().__init__(
+            f"The secret under the alias {alias!r} is not a storage account key (base64 text). "
+            "Copy the key again from the storage account into the vault."
+        )
+        self.alias = alias
+
+
+class SasMalformedError(PermanentError):
+    """What should be a SAS is not. Never shows the value."""
+
+    code = "SasMalformed"
+
+    def __init__(self, *, problem: str) -> None:
+        super().__init__(f"The shared access signature cannot be used: {problem}. Ask its issuer for a new one.")
+
+
+class TooManyPoliciesError(PermanentError):
+    """The container has no room for another stored access policy."""
+
+    code = "TooManyPolicies"
+
+    def __init__(self, *, account: str, container: str, limit: int) -> None:
+        super().__init__(
+            f"The container {account}/{container} has {limit} stored access policies, which is the service's limit. "
+            "Remove one that is no longer needed, or use another container."
+        )
+
+
+class MarkerMalformedError(PermanentError):
+    """A marker or manifest page does not follow its format."""
+
+    code = "MarkerMalformed"
+
+    def __init__(self, *, name: str, problem: str) -> None:
+        super().__init__(f"{name} does not follow its format: {problem}.")

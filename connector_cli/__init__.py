@@ -1,0 +1,1 @@
+"""The `connector` command: composes control plane, data plane, vault and storage into processes."""

@@ -1,0 +1,79 @@
+"""ObjectStorage and BlockBlobClient on the real Azurite, and a container for each test."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import aiohttp
+import pytest
+
+from azure_storage.account_keys import AccountKeys
+from azure_storage.block_client import BlockBlobClient
+from azure_storage.containers import ObjectStorage
+from azure_storage.endpoints import StorageEndpoints
+from azure_storage.sas import SasToken, SignedUrl
+from azure_storage.session import open_storage_session
+from connector_spi.clock import SystemClock
+from tests.conftest import AzuriteForTests
+from vault_adapters.memory import InMemoryVault
+
+ACCOUNT = "consumerorg"
+PROCESS = "process-1"
+
+
+@pytest.fixture
+def endpoints(azurite: AzuriteForTests) -> StorageEndpoints:
+    return StorageEndpoints(azurite.endpoint_template)
+
+
+@pytest.fixture
+def secrets(azurite: AzuriteForTests) -> dict[str, str]:
+    """What the vault holds: the account keys under the accounts' names."""
+    return dict(azurite.keys)
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    async with open_storage_session() as session:
+        yield session
+
+
+def object_storage(
+    endpoints: StorageEndpoints, secrets: dict[str, str], session: aiohttp.ClientSession
+) -> ObjectStorage:
+    """With a vault that holds these secrets."""
+    keys = AccountKeys(InMemoryVault(secrets))
+    return ObjectStorage(endpoints=endpoints, account_keys=keys, clock=SystemClock(), session=session)
+
+
+@pytest.fixture
+def storage(endpoints: StorageEndpoints, secrets: dict[str, str], session: aiohttp.ClientSession) -> ObjectStorage:
+    return object_storage(endpoints, secrets, session)
+
+
+@pytest.fixture
+def blocks(session: aiohttp.ClientSession) -> BlockBlobClient:
+    return BlockBlobClient(session)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A container of its own, with a write-only and a read-only signature."""
+
+    endpoints: StorageEndpoints
+    container: str
+    write: SasToken
+    read: SasToken
+
+    def to_write(self, name: str) -> SignedUrl:
+        return self.write.applied_to(self.endpoints.blob_url(ACCOUNT, self.container, name))
+
+    def to_read(self, name: str) -> SignedUrl:
+        return self.read.applied_to(self.endpoints.blob_url(ACCOUNT, self.container, name))
+
+
+@pytest.fixture
+async def place(storage: ObjectStorage, endpoints: StorageEndpoints, container_name: str) -> Place:
+    await storage.create_container(ACCOUNT, container_name, process_id=PROCESS)
+    write = await storage.mint_write_sas(ACCOUNT, container_name, policy_id="transfer", lifetime_seconds=600)
+    read = await storage.mint_read_sas(ACCOUNT, container_name, lifetime_seconds=600)
+    return Place(endpoints, container_name, write, read)
