@@ -6,6 +6,7 @@ anything with `headers` and an async `stream` (Starlette's), so that this packag
 
 import asyncio
 import json
+import math
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final, Protocol, TypeVar
 
@@ -60,17 +61,18 @@ def parsed_object(body: bytes) -> dict[str, Any]:
     """The JSON object in these bytes.
 
     Raises:
-        InvalidInputError: not JSON, not an object, or nested too deeply.
+        InvalidInputError: not JSON (numbers that are not finite included), not an object, nested too deeply, or with a
+            text that no database keeps (NUL, half of a surrogate pair).
     """
     if not body.strip():
         return {}
     try:
-        parsed = json.loads(body)
+        parsed = json.loads(body, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError):
         raise _invalid("is not JSON") from None
     if not isinstance(parsed, dict):
         raise _invalid("is not a JSON object")
-    _check_depth(parsed)
+    _check_content(parsed)
     return parsed
 
 
@@ -92,18 +94,32 @@ def validated(model: type[M], body: dict[str, Any]) -> M:
         raise InvalidInputError(field=where, value="...", problem=first["msg"]) from None
 
 
-def _check_depth(value: Any) -> None:
+def _check_content(value: Any) -> None:
     level = [value]
     for _ in range(BODY_MAX_DEPTH):
+        _check_texts(level)
         level = [
             child
             for node in level
             if isinstance(node, dict | list)
-            for child in (node.values() if isinstance(node, dict) else node)
+            for child in ((*node.keys(), *node.values()) if isinstance(node, dict) else node)
         ]
         if not level:
             return
     raise _invalid(f"is nested deeper than {BODY_MAX_DEPTH} levels")
+
+
+def _check_texts(values: list[Any]) -> None:
+    for value in values:
+        if isinstance(value, str) and ("\0" in value or any("\ud800" <= character <= "\udfff" for character in value)):
+            raise _invalid("holds a character that cannot be stored")
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if not math.isfinite(value):
+        raise ValueError(number)
+    return value
 
 
 def _invalid(problem: str) -> InvalidInputError:

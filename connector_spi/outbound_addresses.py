@@ -35,7 +35,11 @@ class OutboundAddressPolicy:
         Raises:
             ForbiddenAddressError: the address breaks the policy.
         """
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError as error:
+            raise ForbiddenAddressError("The address is not a URL, or its port is not a number up to 65535.") from error
         if parts.scheme != "https" and not (self.allow_http and parts.scheme == "http"):
             raise ForbiddenAddressError(f"The address scheme {parts.scheme!r} is not allowed; use https.")
         host = parts.hostname
@@ -43,10 +47,6 @@ class OutboundAddressPolicy:
             raise ForbiddenAddressError("The address has no host, or carries a user name or password.")
         if self.allowed_hosts and not any(_matches(host, pattern) for pattern in self.allowed_hosts):
             raise ForbiddenAddressError(f"The host {host!r} is not among the allowed hosts.")
-        try:
-            port = parts.port
-        except ValueError as error:
-            raise ForbiddenAddressError("The address has a port that is not a number up to 65535.") from error
         return host, port or (443 if parts.scheme == "https" else 80)
 
     def check_resolved(self, host: str, addresses: Sequence[str]) -> str:

@@ -99,8 +99,8 @@ class DataFlowProgress(BaseModel):
     objects_copied: int = Field(default=0, ge=0, alias="objectsCopied")
     objects_total: int | None = Field(default=None, ge=0, alias="objectsTotal")
     listing_complete: bool = Field(default=False, alias="listingComplete")
-    bytes_per_second: float = Field(default=0.0, ge=0, alias="bytesPerSecond")
-    eta_seconds: float | None = Field(default=None, ge=0, alias="etaSeconds")
+    bytes_per_second: float = Field(default=0.0, ge=0, allow_inf_nan=False, alias="bytesPerSecond")
+    eta_seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False, alias="etaSeconds")
 
 
 class DataFlowError(BaseModel):

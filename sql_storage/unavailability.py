@@ -1,4 +1,4 @@
-"""Which errors of a driver mean that the database is not there now and may be later, and which that it is another."""
+"""Which errors of a driver mean that the database is not there now, and which that it never was."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,8 +12,8 @@ from connector_spi.errors import ConfigurationError, StoreUnavailableError
 _PASSING_STATES: Final = ("08", "40", "53", "55P03", "57P")
 """SQLSTATE of PostgreSQL, or its beginning: connection, rollback by conflict, resources, lock, shutdown or start-up."""
 
-_CONFIGURED_STATES: Final = ("28", "3D")
-"""Authorisation, and the name of the database."""
+_CONFIGURED_STATES: Final = ("28", "3D", "SQLITE_NOTADB")
+"""Authorisation, the name of the database, and a file that is something else."""
 
 
 @asynccontextmanager
@@ -22,7 +22,7 @@ async def translated_errors() -> AsyncIterator[None]:
 
     Raises:
         StoreUnavailableError: the database did not answer, or stayed locked.
-        ConfigurationError: the server knows neither this user nor this database.
+        ConfigurationError: the server does not let this user in, or there is no such database.
     """
     try:
         yield
@@ -32,7 +32,7 @@ async def translated_errors() -> AsyncIterator[None]:
         state = _state_of(error)
         if state.startswith(_CONFIGURED_STATES):
             raise ConfigurationError(
-                key="database.url", problem="names a user or a database that the server does not let in"
+                key="database.url", problem="names a user, a database or a file that is not to be used"
             ) from error
         if error.connection_invalidated or state.startswith(_PASSING_STATES):
             raise StoreUnavailableError("The connection to the database was lost.") from error
@@ -40,4 +40,5 @@ async def translated_errors() -> AsyncIterator[None]:
 
 
 def _state_of(error: DBAPIError) -> str:
-    return getattr(error.orig, "sqlstate", None) or ""
+    """SQLSTATE on PostgreSQL, the name of the result code on SQLite, empty when there is neither."""
+    return getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None) or ""

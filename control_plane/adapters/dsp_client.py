@@ -1,0 +1,209 @@
+"""DataspaceClient over HTTPS: the sending side of the Dataspace Protocol 2025-1."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import quote
+
+import httpx
+from pydantic import ValidationError
+
+from connector_spi.data_address import DataAddress, DataAddressMessage
+from connector_spi.errors import ForbiddenAddressError, InvalidInputError, PeerRefusedError, PeerUnavailableError
+from connector_spi.json_body import parsed_object
+from connector_spi.log_context import redacted
+from connector_spi.signaling import DataFlowProgress
+from control_plane.adapters.guarded_http import read_limited
+from control_plane.domain.contract_negotiation import ContractNegotiation, NegotiationType
+from control_plane.domain.transfer_process import TransferError, TransferProcess, TransferProcessType
+from control_plane.dsp_messages import ProcessAnswer, message, odrl
+from control_plane.ports.counterparty_identity import CounterpartyIdentity
+from control_plane.ports.dataspace_client import Counterparty
+
+_RETRYABLE: Final = frozenset({408, 425, 429})
+_REASON_SHOWN: Final = 500
+
+
+class DspClient:
+    """Posts messages to counterparties, each with a token that proves who sends it."""
+
+    def __init__(
+        self, *, http: httpx.AsyncClient, identity: CounterpartyIdentity, callback_address: str, call_seconds: float
+    ) -> None:
+        """`callback_address`: this connector's own base address, with the version path.
+
+        `call_seconds`: limit of one call, however slowly its answer trickles in.
+        """
+        self._http = http
+        self._call_seconds = call_seconds
+        self._identity = identity
+        self._callback_address = callback_address
+
+    async def request_catalog(self, counterparty: Counterparty, query: Mapping[str, Any] | None) -> dict[str, Any]:
+        """POST catalog/request."""
+        del query  # filters are implementation-specific in the protocol; ours are applied by no counterparty
+        return await self._call("POST", counterparty, "catalog/request", message("CatalogRequestMessage"))
+
+    async def request_dataset(self, counterparty: Counterparty, dataset_id: str) -> dict[str, Any]:
+        """GET catalog/datasets/{id}."""
+        return await self._call("GET", counterparty, f"catalog/datasets/{_segment(dataset_id)}")
+
+    async def request_contract(self, negotiation: ContractNegotiation) -> str:
+        """POST negotiations/request."""
+        offer = odrl(
+            "Offer",
+            negotiation.policy,
+            policy_id=negotiation.offer_id,
+            target=negotiation.asset_id,
+            assigner=negotiation.counter_party_id,
+            assignee=negotiation.participant_id,
+        )
+        body = message(
+            "ContractRequestMessage",
+            message_id=negotiation.message_id,
+            consumerPid=negotiation.id,
+            callbackAddress=self._callback_address,
+            offer=offer,
+        )
+        answer = await self._call("POST", _peer(negotiation), "negotiations/request", body)
+        return _process_answer(answer).provider_pid
+
+    async def send_agreement(self, negotiation: ContractNegotiation) -> None:
+        """POST negotiations/{consumerPid}/agreement."""
+        agreement = negotiation.agreement
+        if agreement is None:
+            raise PeerRefusedError("There is no agreement to send.", status=0)
+        body = odrl(
+            "Agreement",
+            agreement.policy,
+            policy_id=agreement.id,
+            target=agreement.asset_id,
+            assigner=agreement.provider_id,
+            assignee=agreement.consumer_id,
+            timestamp=agreement.signed_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        )
+        await self._tell(negotiation, "ContractAgreementMessage", "agreement", agreement=body)
+
+    async def send_verification(self, negotiation: ContractNegotiation) -> None:
+        """POST negotiations/{providerPid}/agreement/verification."""
+        await self._tell(negotiation, "ContractAgreementVerificationMessage", "agreement/verification")
+
+    async def send_finalization(self, negotiation: ContractNegotiation) -> None:
+        """POST negotiations/{consumerPid}/events."""
+        await self._tell(negotiation, "ContractNegotiationEventMessage", "events", eventType="FINALIZED")
+
+    async def terminate_negotiation(self, negotiation: ContractNegotiation) -> None:
+        """POST negotiations/{pid}/termination."""
+        reason = [negotiation.error_detail] if negotiation.error_detail else None
+        await self._tell(
+            negotiation, "ContractNegotiationTerminationMessage", "termination", code="Terminated", reason=reason
+        )
+
+    async def request_transfer(self, process: TransferProcess, destination: DataAddress) -> str:
+        """POST transfers/request."""
+        address = DataAddressMessage.of(destination).model_dump(mode="json", by_alias=True, exclude_none=True)
+        body = message(
+            "TransferRequestMessage",
+            message_id=process.message_id,
+            consumerPid=process.id,
+            agreementId=process.contract_id,
+            format=process.transfer_type,
+            callbackAddress=self._callback_address,
+            dataAddress=address,
+        )
+        answer = await self._call("POST", _peer(process), "transfers/request", body)
+        return _process_answer(answer).provider_pid
+
+    async def start_transfer(self, process: TransferProcess) -> None:
+        """POST transfers/{pid}/start."""
+        await self._tell(process, "TransferStartMessage", "start")
+
+    async def complete_transfer(self, process: TransferProcess) -> None:
+        """POST transfers/{pid}/completion."""
+        await self._tell(process, "TransferCompletionMessage", "completion")
+
+    async def suspend_transfer(self, process: TransferProcess) -> None:
+        """POST transfers/{pid}/suspension."""
+        await self._tell(process, "TransferSuspensionMessage", "suspension")
+
+    async def terminate_transfer(self, process: TransferProcess, error: TransferError) -> None:
+        """POST transfers/{pid}/termination."""
+        await self._tell(process, "TransferTerminationMessage", "termination", code=error.code, reason=[error.message])
+
+    async def fetch_progress(self, process: TransferProcess) -> DataFlowProgress | None:
+        """GET transfers/{pid}; the progress is this project's extension of the answer."""
+        path = f"transfers/{_segment(process.correlation_id or '')}"
+        return _process_answer(await self._call("GET", _peer(process), path)).progress
+
+    async def _tell(
+        self, entity: ContractNegotiation | TransferProcess, message_type: str, action: str, **members: Any
+    ) -> None:
+        consumer = entity.type in {NegotiationType.CONSUMER, TransferProcessType.CONSUMER}
+        correlation_id = entity.correlation_id or ""
+        consumer_pid, provider_pid = (entity.id, correlation_id) if consumer else (correlation_id, entity.id)
+        body = message(
+            message_type,
+            message_id=entity.message_id,
+            consumerPid=consumer_pid,
+            providerPid=provider_pid,
+            **members,
+        )
+        kind = "transfers" if isinstance(entity, TransferProcess) else "negotiations"
+        await self._call("POST", _peer(entity), f"{kind}/{_segment(correlation_id)}/{action}", body)
+
+    async def _call(
+        self, method: str, counterparty: Counterparty, path: str, body: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        url = f"{counterparty.address.rstrip('/')}/{path}"
+        headers = {"Authorization": await self._identity.authorization_for(counterparty.id)}
+        try:
+            async with (
+                asyncio.timeout(self._call_seconds),
+                self._http.stream(method, url, json=body, headers=headers) as response,
+            ):
+                content = await read_limited(response)
+        except (httpx.RequestError, TimeoutError) as error:
+            what = type(error).__name__
+            raise PeerUnavailableError(f"The counterparty {counterparty.id!r} cannot be reached ({what}).") from error
+        except httpx.InvalidURL as error:
+            raise ForbiddenAddressError(f"The address of the counterparty {counterparty.id!r} is not a URL.") from error
+        _check(response, content, counterparty.id)
+        return _object(content)
+
+
+def _check(response: httpx.Response, content: bytes, peer: str) -> None:
+    status = response.status_code
+    if response.is_success:
+        return
+    answer = _object(content)
+    said = answer.get("reason") or answer.get("message") or ""
+    said = "; ".join(str(r) for r in said) if isinstance(said, list) else str(said)
+    text = f"The counterparty {peer!r} answered {status}" + (f": {redacted(said)[:_REASON_SHOWN]}" if said else ".")
+    if status in _RETRYABLE or response.is_server_error:
+        seconds = response.headers.get("Retry-After", "")
+        raise PeerUnavailableError(text, retry_after_seconds=float(seconds) if seconds.isdecimal() else None)
+    raise PeerRefusedError(text, status=status)
+
+
+def _object(content: bytes) -> dict[str, Any]:
+    """The answer's JSON object; an empty or foreign body counts as an empty one."""
+    try:
+        return parsed_object(content)
+    except InvalidInputError:
+        return {}
+
+
+def _process_answer(answer: dict[str, Any]) -> ProcessAnswer:
+    try:
+        return ProcessAnswer.model_validate(answer)
+    except ValidationError as error:
+        raise PeerUnavailableError("The counterparty's answer lacks providerPid or consumerPid.") from error
+
+
+def _peer(entity: ContractNegotiation | TransferProcess) -> Counterparty:
+    return Counterparty(id=entity.counter_party_id, address=entity.counter_party_address)
+
+
+def _segment(text: str) -> str:
+    """One segment of a path, whatever the counterparty put into its ids."""
+    return quote(text, safe="")

@@ -1,0 +1,90 @@
+"""ObjectStorageProvisioner: one Azure container and one write-only SAS for each transfer."""
+
+import hashlib
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final
+
+from azure_storage.address import AzureBlobAddress
+from azure_storage.containers import ObjectStorage
+from connector_spi.errors import PermanentError
+from control_plane.domain.transfer_process import ProvisionedResource, TransferProcess
+from control_plane.ports.provisioner import Provisioned
+
+_CONTAINER_PREFIX: Final = "transfer-"
+
+
+class NothingProvisionedError(PermanentError):
+    """The process holds no plan of what to provision."""
+
+    code = "NothingProvisioned"
+
+
+class ObjectStorageProvisioner:
+    """Makes the container with the consumer's own account key; the provider only ever sees the SAS."""
+
+    def __init__(self, storage: ObjectStorage, *, sas_seconds: float) -> None:
+        self._storage = storage
+        self._sas_seconds = sas_seconds
+
+    def plan(self, process: TransferProcess) -> ProvisionedResource:
+        """The client's container name, or one made from the process id."""
+        address = AzureBlobAddress.of_destination(process.data_destination, container_optional=True)
+        return ProvisionedResource(
+            account=address.account,
+            container=address.container or _CONTAINER_PREFIX + _digest(process),
+            folder=address.folder_name,
+            container_created=True,
+            secret_alias=f"transfer-process-{process.id}-data-address",
+            sas_expires_at=None,
+        )
+
+    async def provision(self, process: TransferProcess) -> Provisioned:
+        """Create the container with the process id in its metadata, then mint the SAS."""
+        plan, key_name = _plan(process), _key_name(process)
+        await self._storage.create_container(plan.account, plan.container, process_id=process.id, key_name=key_name)
+        sas = await self._storage.mint_write_sas(
+            plan.account,
+            plan.container,
+            policy_id=_policy_id(process),
+            lifetime_seconds=self._sas_seconds,
+            key_name=key_name,
+        )
+        expires_at = sas.expires_at or datetime.max.replace(tzinfo=UTC)
+        return Provisioned(
+            resource=replace(plan, sas_expires_at=sas.expires_at), secret=sas.to_secret(), expires_at=expires_at
+        )
+
+    async def revoke(self, process: TransferProcess) -> None:
+        """Remove the stored access policy that the SAS hangs on."""
+        plan = _plan(process)
+        await self._storage.revoke_sas(
+            plan.account, plan.container, policy_id=_policy_id(process), key_name=_key_name(process)
+        )
+
+    async def deprovision(self, process: TransferProcess) -> None:
+        """Delete the container if this process created it."""
+        plan = _plan(process)
+        if plan.container_created:
+            await self._storage.delete_container(
+                plan.account, plan.container, process_id=process.id, key_name=_key_name(process)
+            )
+
+
+def _plan(process: TransferProcess) -> ProvisionedResource:
+    if process.provisioned is None:
+        raise NothingProvisionedError(f"Transfer process {process.id} has nothing provisioned.")
+    return process.provisioned
+
+
+def _key_name(process: TransferProcess) -> str | None:
+    return process.data_destination.get("keyName") or None
+
+
+def _policy_id(process: TransferProcess) -> str:
+    return _CONTAINER_PREFIX + _digest(process)
+
+
+def _digest(process: TransferProcess) -> str:
+    """A name that Azure accepts, whatever the client chose as process id."""
+    return hashlib.sha256(f"{process.participant_id} {process.id}".encode()).hexdigest()[:32]

@@ -1,0 +1,137 @@
+"""How a value of an entity is written into one cell of a record, and read back exactly as it was."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import Any, Final
+
+from connector_spi.data_address import SECRET_PROPERTIES, DataAddress
+from connector_spi.errors import InvalidInputError
+from connector_spi.signaling import DataFlowProgress
+from control_plane.domain.contract_agreement import ContractAgreement
+from control_plane.domain.policy import Policy
+from control_plane.domain.query import Criterion
+from control_plane.domain.transfer_process import ProvisionedResource, TransferError
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class CellCodec:
+    """Writes a value as what a column or a JSON document can hold, and reads it back."""
+
+    encode: Callable[[Any], Any]
+    decode: Callable[[Any], Any]
+
+
+def optional(codec: CellCodec) -> CellCodec:
+    """The codec for a value that may be None."""
+    return CellCodec(
+        lambda value: None if value is None else codec.encode(value),
+        lambda cell: None if cell is None else codec.decode(cell),
+    )
+
+
+def enumeration(kind: type[Enum]) -> CellCodec:
+    """The codec for members of `kind`, by their value."""
+    return CellCodec(lambda member: member.value, kind)
+
+
+def to_microseconds(moment: datetime) -> int:
+    """Microseconds since 1970; `moment` is timezone-aware."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def from_microseconds(count: int) -> datetime:
+    """The moment, in UTC."""
+    return _EPOCH + count * _MICROSECOND
+
+
+def _encode_address(address: DataAddress) -> dict[str, Any]:
+    secrets = sorted(SECRET_PROPERTIES & address.properties.keys())
+    if secrets:
+        raise InvalidInputError(
+            field="dataAddress", value=secrets, problem="holds a secret", remedy="Store it in the vault, and its alias."
+        )
+    return {"type": address.type, "properties": dict(address.properties)}
+
+
+def _encode_policy(policy: Policy) -> dict[str, Any]:
+    return {
+        "permissions": [dict(rule) for rule in policy.permissions],
+        "prohibitions": [dict(rule) for rule in policy.prohibitions],
+        "obligations": [dict(rule) for rule in policy.obligations],
+        "extra": dict(policy.extra),
+    }
+
+
+def _decode_policy(document: Mapping[str, Any]) -> Policy:
+    return Policy(
+        permissions=tuple(document["permissions"]),
+        prohibitions=tuple(document["prohibitions"]),
+        obligations=tuple(document["obligations"]),
+        extra=document["extra"],
+    )
+
+
+def _encode_selector(criteria: tuple[Criterion, ...]) -> list[dict[str, Any]]:
+    return [{"left": c.operand_left, "operator": c.operator, "right": c.operand_right} for c in criteria]
+
+
+def _decode_selector(documents: list[dict[str, Any]]) -> tuple[Criterion, ...]:
+    return tuple(Criterion(operand_left=d["left"], operator=d["operator"], operand_right=d["right"]) for d in documents)
+
+
+def _encode_provisioned(resource: ProvisionedResource) -> dict[str, Any]:
+    return {
+        "account": resource.account,
+        "container": resource.container,
+        "folder": resource.folder,
+        "container_created": resource.container_created,
+        "secret_alias": resource.secret_alias,
+        "sas_expires_at": optional(TIME).encode(resource.sas_expires_at),
+    }
+
+
+def _decode_provisioned(document: Mapping[str, Any]) -> ProvisionedResource:
+    return ProvisionedResource(**{**document, "sas_expires_at": optional(TIME).decode(document["sas_expires_at"])})
+
+
+def _encode_agreement(agreement: ContractAgreement) -> dict[str, Any]:
+    return {
+        "id": agreement.id,
+        "participant_id": agreement.participant_id,
+        "provider_id": agreement.provider_id,
+        "consumer_id": agreement.consumer_id,
+        "asset_id": agreement.asset_id,
+        "policy": _encode_policy(agreement.policy),
+        "signed_at": to_microseconds(agreement.signed_at),
+        "negotiation_id": agreement.negotiation_id,
+    }
+
+
+def _decode_agreement(document: Mapping[str, Any]) -> ContractAgreement:
+    return ContractAgreement(
+        **{
+            **document,
+            "policy": _decode_policy(document["policy"]),
+            "signed_at": from_microseconds(document["signed_at"]),
+        }
+    )
+
+
+TIME: Final = CellCodec(to_microseconds, from_microseconds)
+PROPERTIES: Final = CellCodec(dict, dict)
+DATA_ADDRESS: Final = CellCodec(_encode_address, lambda document: DataAddress(document["type"], document["properties"]))
+POLICY: Final = CellCodec(_encode_policy, _decode_policy)
+SELECTOR: Final = CellCodec(_encode_selector, _decode_selector)
+PROVISIONED: Final = CellCodec(_encode_provisioned, _decode_provisioned)
+AGREEMENT: Final = CellCodec(_encode_agreement, _decode_agreement)
+TRANSFER_ERROR: Final = CellCodec(
+    lambda error: {"code": error.code, "message": error.message}, lambda document: TransferError(**document)
+)
+PROGRESS: Final = CellCodec(
+    lambda progress: progress.model_dump(mode="json", by_alias=True), DataFlowProgress.model_validate
+)

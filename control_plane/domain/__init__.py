@@ -1,0 +1,1 @@
+"""Facts and rules of the control plane: frozen entities and tables of moves; no I/O, no framework."""

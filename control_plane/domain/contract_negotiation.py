@@ -1,0 +1,213 @@
+"""ContractNegotiation: how two participants come to an agreement. State names and codes are EDC's (v0.18.0)."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import IntEnum, StrEnum
+from typing import Final
+
+from connector_spi.errors import InvalidTransitionError
+from control_plane.domain.contract_agreement import ContractAgreement
+from control_plane.domain.policy import Policy
+from control_plane.domain.state_machine import StateMachine
+
+
+class NegotiationType(StrEnum):
+    """Which side of the negotiation this is."""
+
+    CONSUMER = "CONSUMER"
+    PROVIDER = "PROVIDER"
+
+
+class NegotiationState(IntEnum):
+    """The codes are for rows and clients; code never compares them by size."""
+
+    INITIAL = 50
+    REQUESTING = 100
+    REQUESTED = 200
+    AGREEING = 825
+    AGREED = 850
+    VERIFYING = 1050
+    VERIFIED = 1100
+    FINALIZING = 1150
+    FINALIZED = 1200
+    TERMINATING = 1300
+    TERMINATED = 1400
+
+
+class NegotiationEvent(StrEnum):
+    """What can happen to a negotiation."""
+
+    REQUEST = "REQUEST"
+    """Consumer: begin to ask."""
+    FINISH_REQUEST = "FINISH_REQUEST"
+    """Consumer: the provider acknowledged."""
+    AGREE = "AGREE"
+    """Provider: begin to agree. Consumer: the agreement came."""
+    FINISH_AGREEMENT = "FINISH_AGREEMENT"
+    """Provider: the consumer acknowledged the agreement."""
+    VERIFY = "VERIFY"
+    """Consumer: begin to verify. Provider: the verification came."""
+    FINISH_VERIFICATION = "FINISH_VERIFICATION"
+    FINALIZE = "FINALIZE"
+    """Provider: begin to finalise. Consumer: the provider finalised."""
+    FINISH_FINALIZATION = "FINISH_FINALIZATION"
+    TERMINATE = "TERMINATE"
+    """This side ends the negotiation; the counterparty is told."""
+    TERMINATE_BY_COUNTERPARTY = "TERMINATE_BY_COUNTERPARTY"
+    FINISH_TERMINATION = "FINISH_TERMINATION"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContractNegotiation:
+    """One negotiation, frozen: moves are made by `fire_negotiation`, which returns the next one."""
+
+    id: str
+    participant_id: str
+    type: NegotiationType
+    state: NegotiationState = NegotiationState.INITIAL
+    state_count: int = 1
+    state_timestamp: datetime
+    created_at: datetime
+    updated_at: datetime
+    counter_party_id: str
+    counter_party_address: str
+    protocol: str
+    correlation_id: str | None = None
+    """The counterparty's process id, once known."""
+    offer_id: str
+    asset_id: str
+    policy: Policy
+    """The offer as the consumer sent it; the agreement echoes it."""
+    agreement: ContractAgreement | None = None
+    request_fingerprint: str = ""
+    message_id: str | None = None
+    attempt: int = 0
+    next_attempt_at: datetime | None = None
+    deadline_at: datetime | None = None
+    error_detail: str | None = None
+
+    @property
+    def is_outcome(self) -> bool:
+        """Whether the negotiation has ended."""
+        return self.state in NEGOTIATION_OUTCOMES
+
+    def entered(self, state: NegotiationState, at: datetime) -> "ContractNegotiation":
+        """The negotiation after it entered `state`; what belonged to the state before is cleared."""
+        return replace(
+            self,
+            state=state,
+            state_count=self.state_count + 1 if state is self.state else 1,
+            state_timestamp=at,
+            updated_at=at,
+            message_id=None,
+            attempt=0,
+            next_attempt_at=None,
+            deadline_at=None,
+        )
+
+    def retried_at(self, when: datetime, at: datetime) -> "ContractNegotiation":
+        """The negotiation after a failed attempt that is repeated at `when`."""
+        return replace(
+            self,
+            attempt=self.attempt + 1,
+            state_count=self.state_count + 1,
+            next_attempt_at=when,
+            updated_at=at,
+        )
+
+    def with_deadline(self, seconds: float) -> "ContractNegotiation":
+        """The negotiation with a limit on how long its present state may last."""
+        return replace(self, deadline_at=self.state_timestamp + timedelta(seconds=seconds))
+
+
+_S = NegotiationState
+_E = NegotiationEvent
+
+NEGOTIATION_OUTCOMES: Final = frozenset({_S.FINALIZED, _S.TERMINATED})
+
+_CONSUMER_STATES: Final = (
+    _S.INITIAL,
+    _S.REQUESTING,
+    _S.REQUESTED,
+    _S.AGREED,
+    _S.VERIFYING,
+    _S.VERIFIED,
+)
+_PROVIDER_STATES: Final = (_S.REQUESTED, _S.AGREEING, _S.AGREED, _S.VERIFIED, _S.FINALIZING)
+
+
+def _ending(states: tuple[_S, ...]) -> dict[_E, list[tuple[_S, _S]]]:
+    return {
+        _E.TERMINATE: [(s, _S.TERMINATING) for s in states],
+        _E.TERMINATE_BY_COUNTERPARTY: [(s, _S.TERMINATED) for s in (*states, _S.TERMINATING)],
+        _E.FINISH_TERMINATION: [(_S.TERMINATING, _S.TERMINATED)],
+    }
+
+
+NEGOTIATION_MACHINES: Final = {
+    NegotiationType.CONSUMER: StateMachine(
+        NegotiationState,
+        _S.INITIAL,
+        {
+            **_ending(_CONSUMER_STATES),
+            _E.REQUEST: [(_S.INITIAL, _S.REQUESTING)],
+            _E.FINISH_REQUEST: [(_S.REQUESTING, _S.REQUESTED)],
+            _E.AGREE: [(_S.REQUESTED, _S.AGREED)],
+            _E.VERIFY: [(_S.AGREED, _S.VERIFYING)],
+            _E.FINISH_VERIFICATION: [(_S.VERIFYING, _S.VERIFIED)],
+            _E.FINALIZE: [(_S.VERIFIED, _S.FINALIZED)],
+        },
+    ),
+    NegotiationType.PROVIDER: StateMachine(
+        NegotiationState,
+        _S.REQUESTED,
+        {
+            **_ending(_PROVIDER_STATES),
+            _E.AGREE: [(_S.REQUESTED, _S.AGREEING)],
+            _E.FINISH_AGREEMENT: [(_S.AGREEING, _S.AGREED)],
+            _E.VERIFY: [(_S.AGREED, _S.VERIFIED)],
+            _E.FINALIZE: [(_S.VERIFIED, _S.FINALIZING)],
+            _E.FINISH_FINALIZATION: [(_S.FINALIZING, _S.FINALIZED)],
+        },
+    ),
+}
+
+NEGOTIATION_WAITING: Final = {
+    NegotiationType.CONSUMER: frozenset({_S.REQUESTED, _S.VERIFIED}),
+    NegotiationType.PROVIDER: frozenset({_S.AGREED}),
+}
+"""States in which this side waits for the other; every other open state is one that the loop works on."""
+
+_LEADS_TO: Final = {
+    _S.REQUESTING: _S.REQUESTED,
+    _S.AGREEING: _S.AGREED,
+    _S.VERIFYING: _S.VERIFIED,
+    _S.FINALIZING: _S.FINALIZED,
+    _S.TERMINATING: _S.TERMINATED,
+}
+
+
+def fire_negotiation(negotiation: ContractNegotiation, event: NegotiationEvent, *, at: datetime) -> ContractNegotiation:
+    """The negotiation after the event.
+
+    Raises:
+        InvalidTransitionError: the table has no such move.
+    """
+    target = NEGOTIATION_MACHINES[negotiation.type].next_state(negotiation.state, event)
+    if target is None:
+        raise InvalidTransitionError(entity_id=negotiation.id, state=negotiation.state.name, event=event.value)
+    return negotiation.entered(target, at)
+
+
+def negotiation_will_accept(
+    negotiation: ContractNegotiation, pending: list[NegotiationEvent], event: NegotiationEvent
+) -> bool:
+    """Whether the event is legal now, or will be after the step under way and the events that wait."""
+    machine = NEGOTIATION_MACHINES[negotiation.type]
+    state = negotiation.state
+    for earlier in [*pending, event]:
+        after = machine.next_state(state, earlier) or machine.next_state(_LEADS_TO.get(state, state), earlier)
+        if after is None and earlier is event:
+            return False
+        state = after or state
+    return True

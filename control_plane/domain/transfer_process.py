@@ -1,0 +1,199 @@
+"""TransferProcess: one transfer as one side sees it. State names and codes are EDC's (v0.18.0)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import IntEnum, StrEnum
+from typing import Any
+
+from connector_spi.data_address import DataAddress
+from connector_spi.signaling import DataFlowProgress
+
+
+class TransferProcessType(StrEnum):
+    """Which side of the transfer this process is."""
+
+    CONSUMER = "CONSUMER"
+    PROVIDER = "PROVIDER"
+
+
+class TransferProcessState(IntEnum):
+    """The codes are for rows and clients; code never compares them by size."""
+
+    INITIAL = 100
+    """Accepted; nothing done yet."""
+    PROVISIONING = 200
+    """Consumer: the container and the SAS are being made."""
+    PROVISIONED = 300
+    """Consumer: the destination is ready."""
+    REQUESTING = 400
+    """Consumer: the TransferRequestMessage is being sent."""
+    REQUESTED = 500
+    """Consumer: waits for the provider to start."""
+    STARTING = 550
+    """Provider: the data plane runs; the TransferStartMessage is being sent."""
+    STARTUP_REQUESTED = 570
+    """Provider: waits for the data plane to say that it has started."""
+    STARTED = 600
+    """Data moves."""
+    SUSPENDING = 650
+    """This side wishes to pause."""
+    SUSPENDING_REQUESTED = 675
+    """The counterparty paused."""
+    SUSPENDED = 700
+    """Paused; somebody must act."""
+    RESUMING = 720
+    """This side wishes to go on."""
+    RESUMING_REQUESTED = 722
+    """Provider: the consumer wishes to go on."""
+    RESUMED = 725
+    """Consumer: waits for the provider to start again."""
+    COMPLETING = 750
+    """Provider: all data is there; the TransferCompletionMessage is being sent."""
+    COMPLETING_REQUESTED = 775
+    """Consumer: the provider says that it is complete; the evidence is being looked at."""
+    COMPLETED = 800
+    """Outcome: all data arrived."""
+    TERMINATING = 825
+    """This side ends the transfer."""
+    TERMINATING_REQUESTED = 840
+    """The counterparty ended the transfer."""
+    TERMINATED = 850
+    """Outcome: ended without all the data; `error` says why."""
+
+
+class ResourcePhase(StrEnum):
+    """What the transfer still holds; runs beside the state, so that the outcome never changes."""
+
+    NONE = "NONE"
+    """Nothing was provisioned."""
+    HELD = "HELD"
+    """A container or a SAS exists."""
+    REVOKING = "REVOKING"
+    """The outcome is known: the SAS is being revoked and deleted from the vault."""
+    REVOKED = "REVOKED"
+    """No secret is left; the consumer's container still stands."""
+    DEPROVISIONING = "DEPROVISIONING"
+    """The client asked to remove what was provisioned."""
+    DEPROVISIONED = "DEPROVISIONED"
+    """Nothing is left."""
+
+
+OUTCOMES = frozenset({TransferProcessState.COMPLETED, TransferProcessState.TERMINATED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferError:
+    """Why a transfer ended, in words that both sides may read."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProvisionedResource:
+    """What the consumer made for one transfer: the destination, and where its SAS rests."""
+
+    account: str
+    container: str
+    folder: str
+    container_created: bool
+    """Whether this transfer created the container; only then may it ever be deleted."""
+    secret_alias: str
+    """Vault alias of the SAS."""
+    sas_expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferProcess:
+    """One transfer, frozen: moves are made by `transfer_state_machine.fire`, which returns the next one."""
+
+    id: str
+    participant_id: str
+    """The owner: this connector's participant."""
+    type: TransferProcessType
+    state: TransferProcessState = TransferProcessState.INITIAL
+    state_count: int = 1
+    """How often the present state was entered or tried."""
+    state_timestamp: datetime
+    created_at: datetime
+    updated_at: datetime
+    counter_party_id: str
+    counter_party_address: str
+    protocol: str
+    correlation_id: str | None = None
+    """The counterparty's process id, once known."""
+    asset_id: str
+    contract_id: str
+    transfer_type: str
+    data_destination: DataAddress
+    """Without secrets; `keyName` is a vault alias."""
+    managed_resources: bool = True
+    request_fingerprint: str = ""
+    """Digest of the client's request, to tell a repeated one from another one under the same id."""
+    private_properties: Mapping[str, Any] = field(default_factory=dict)
+    nonce: str = ""
+    """Chosen by the consumer; the provider writes it into the marker."""
+    resources: ResourcePhase = ResourcePhase.NONE
+    provisioned: ProvisionedResource | None = None
+    secret_alias: str | None = None
+    """Vault alias of this side's copy of the SAS, while there is one."""
+    data_plane_id: str | None = None
+    message_id: str | None = None
+    """Id of the message that the present state sends; the same when a send is repeated."""
+    attempt: int = 0
+    """Failed attempts in the present state."""
+    next_attempt_at: datetime | None = None
+    deadline_at: datetime | None = None
+    """When the present state has lasted too long."""
+    error: TransferError | None = None
+    progress: DataFlowProgress | None = None
+
+    @property
+    def is_outcome(self) -> bool:
+        """Whether the transfer has ended."""
+        return self.state in OUTCOMES
+
+    @property
+    def shown_state(self) -> str:
+        """EDC's name of the state, with the deprovisioning phase shown where it has begun."""
+        if self.resources in {ResourcePhase.DEPROVISIONING, ResourcePhase.DEPROVISIONED}:
+            return self.resources.value
+        return self.state.name
+
+    def entered(self, state: TransferProcessState, at: datetime) -> "TransferProcess":
+        """The process after it entered `state`; what belonged to the state before is cleared."""
+        again = state is self.state
+        resources = self.resources
+        if state in OUTCOMES and resources is ResourcePhase.HELD:
+            resources = ResourcePhase.REVOKING
+        return replace(
+            self,
+            state=state,
+            state_count=self.state_count + 1 if again else 1,
+            state_timestamp=at,
+            updated_at=at,
+            message_id=None,
+            attempt=0,
+            next_attempt_at=None,
+            deadline_at=None,
+            resources=resources,
+        )
+
+    def retried_at(self, when: datetime, at: datetime) -> "TransferProcess":
+        """The process after a failed attempt that is repeated at `when`."""
+        return replace(
+            self,
+            attempt=self.attempt + 1,
+            state_count=self.state_count + 1,
+            next_attempt_at=when,
+            updated_at=at,
+        )
+
+    def failed_with(self, error: TransferError) -> "TransferProcess":
+        """The process with its reason recorded; the first reason stays."""
+        return self if self.error else replace(self, error=error)
+
+    def with_deadline(self, seconds: float) -> "TransferProcess":
+        """The process with a limit on how long its present state may last."""
+        return replace(self, deadline_at=self.state_timestamp + timedelta(seconds=seconds))

@@ -1,0 +1,81 @@
+"""DataspaceClient: speaks the Dataspace Protocol to counterparties."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from connector_spi.data_address import DataAddress
+from connector_spi.signaling import DataFlowProgress
+from control_plane.domain.contract_negotiation import ContractNegotiation
+from control_plane.domain.transfer_process import TransferError, TransferProcess
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counterparty:
+    """Whom to call: its participant id and its Dataspace Protocol base address (with the version path)."""
+
+    id: str
+    address: str
+
+
+class DataspaceClient(Protocol):
+    """Sends the messages of the Dataspace Protocol 2025-1.
+
+    A message is sent under the entity's `message_id`, so a repeated send is recognised. Every method raises
+
+        PeerUnavailableError: no answer, 5xx, 408 or 429; the same call may work later.
+        PeerRefusedError: any other 4xx.
+        ForbiddenAddressError: the counterparty's address may not be called.
+    """
+
+    async def request_catalog(self, counterparty: Counterparty, query: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The counterparty's catalog, its JSON as it came."""
+        ...
+
+    async def request_dataset(self, counterparty: Counterparty, dataset_id: str) -> dict[str, Any]:
+        """One dataset of the counterparty's catalog, its JSON as it came."""
+        ...
+
+    async def request_contract(self, negotiation: ContractNegotiation) -> str:
+        """Send the ContractRequestMessage; returns the provider's process id."""
+        ...
+
+    async def send_agreement(self, negotiation: ContractNegotiation) -> None:
+        """Send the ContractAgreementMessage with the negotiation's agreement."""
+        ...
+
+    async def send_verification(self, negotiation: ContractNegotiation) -> None:
+        """Send the ContractAgreementVerificationMessage."""
+        ...
+
+    async def send_finalization(self, negotiation: ContractNegotiation) -> None:
+        """Send the ContractNegotiationEventMessage FINALIZED."""
+        ...
+
+    async def terminate_negotiation(self, negotiation: ContractNegotiation) -> None:
+        """Send the ContractNegotiationTerminationMessage with the negotiation's error detail."""
+        ...
+
+    async def request_transfer(self, process: TransferProcess, destination: DataAddress) -> str:
+        """Send the TransferRequestMessage with the destination, secret included; returns the provider's process id."""
+        ...
+
+    async def start_transfer(self, process: TransferProcess) -> None:
+        """Send the TransferStartMessage."""
+        ...
+
+    async def complete_transfer(self, process: TransferProcess) -> None:
+        """Send the TransferCompletionMessage."""
+        ...
+
+    async def suspend_transfer(self, process: TransferProcess) -> None:
+        """Send the TransferSuspensionMessage."""
+        ...
+
+    async def terminate_transfer(self, process: TransferProcess, error: TransferError) -> None:
+        """Send the TransferTerminationMessage with code and reason."""
+        ...
+
+    async def fetch_progress(self, process: TransferProcess) -> DataFlowProgress | None:
+        """How far the counterparty is, where it tells (an extension of ours in its answer to GET); else None."""
+        ...

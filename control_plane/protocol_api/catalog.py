@@ -1,0 +1,67 @@
+"""Catalog endpoints: what this participant offers."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+from connector_spi.errors import NotFoundError
+from control_plane.domain.contract_definition import ContractOffer
+from control_plane.dsp_messages import Message, message, odrl
+from control_plane.protocol_api.exchange import CATALOG_ERROR, Exchange, read_message
+from control_plane.services.catalog_service import CatalogService
+
+
+def catalog_router(
+    exchange: Exchange, catalog: CatalogService, *, participant_id: str, base_url: str, transfer_types: tuple[str, ...]
+) -> APIRouter:
+    """POST /catalog/request and GET /catalog/datasets/{id}."""
+    router = APIRouter(prefix="/catalog")
+    service = {
+        "@id": f"{participant_id}-connector",
+        "@type": "DataService",
+        "endpointDescription": "dspace:connector",
+        "endpointURL": base_url,
+    }
+
+    def dataset(asset_id: str, offers: list[ContractOffer]) -> dict[str, Any]:
+        distributions = [
+            {"@type": "Distribution", "format": transfer_type, "accessService": service}
+            for transfer_type in transfer_types
+        ]
+        return {
+            **offers[0].asset.properties,
+            "@id": asset_id,
+            "@type": "Dataset",
+            "hasPolicy": [odrl("Offer", offer.policy, policy_id=str(offer.id)) for offer in offers],
+            "distribution": distributions,
+        }
+
+    @router.post("/request")
+    async def request_catalog(request: Request) -> JSONResponse:
+        async def handle(_counter_party_id: str) -> dict[str, Any]:
+            await read_message(request, Message, "CatalogRequestMessage")
+            offers: dict[str, list[ContractOffer]] = {}
+            async for offer in catalog.offers():
+                offers.setdefault(offer.asset.id, []).append(offer)
+            return message(
+                "Catalog",
+                message_id=f"{participant_id}-catalog",
+                participantId=participant_id,
+                service=[service],
+                dataset=[dataset(asset_id, of_asset) for asset_id, of_asset in offers.items()] or None,
+            )
+
+        return await exchange.answer(request, CATALOG_ERROR, handle)
+
+    @router.get("/datasets/{dataset_id:path}")
+    async def get_dataset(request: Request, dataset_id: str) -> JSONResponse:
+        async def handle(_counter_party_id: str) -> dict[str, Any]:
+            offers = [offer async for offer in catalog.offers(dataset_id)]
+            if not offers:
+                raise NotFoundError(kind="Dataset", object_id=dataset_id)
+            return {**message("Dataset"), **dataset(dataset_id, offers)}
+
+        return await exchange.answer(request, CATALOG_ERROR, handle)
+
+    return router

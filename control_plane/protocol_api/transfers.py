@@ -1,0 +1,127 @@
+"""Transfer endpoints, of the provider and of the consumer: one table, for only the process's role differs."""
+
+from typing import Any, Final
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+from connector_spi.errors import NotFoundError
+from control_plane.domain.transfer_process import TransferProcess, TransferProcessState, TransferProcessType
+from control_plane.dsp_messages import PROTOCOL, PidsMessage, TransferRequestMessage, message
+from control_plane.protocol_api.exchange import TRANSFER_ERROR, Exchange, read_message
+from control_plane.services.transfer_protocol_service import (
+    COMPLETION,
+    START,
+    SUSPENSION,
+    TERMINATION,
+    IncomingTransferMessage,
+    IncomingTransferRequest,
+    TransferProtocolService,
+)
+
+_S = TransferProcessState
+_SHOWN: Final = {
+    _S.INITIAL: "REQUESTED",
+    _S.PROVISIONING: "REQUESTED",
+    _S.PROVISIONED: "REQUESTED",
+    _S.REQUESTING: "REQUESTED",
+    _S.REQUESTED: "REQUESTED",
+    _S.STARTUP_REQUESTED: "REQUESTED",
+    _S.STARTING: "REQUESTED",
+    _S.STARTED: "STARTED",
+    _S.SUSPENDING: "STARTED",
+    _S.SUSPENDING_REQUESTED: "SUSPENDED",
+    _S.SUSPENDED: "SUSPENDED",
+    _S.RESUMING: "SUSPENDED",
+    _S.RESUMING_REQUESTED: "SUSPENDED",
+    _S.RESUMED: "SUSPENDED",
+    _S.COMPLETING: "STARTED",
+    _S.COMPLETING_REQUESTED: "COMPLETED",
+    _S.COMPLETED: "COMPLETED",
+    _S.TERMINATING: "TERMINATED",
+    _S.TERMINATING_REQUESTED: "TERMINATED",
+    _S.TERMINATED: "TERMINATED",
+}
+"""The protocol's name of each state. A move of ours counts once the counterparty has acknowledged it."""
+
+_MESSAGES: Final = {
+    START: "TransferStartMessage",
+    COMPLETION: "TransferCompletionMessage",
+    SUSPENSION: "TransferSuspensionMessage",
+    TERMINATION: "TransferTerminationMessage",
+}
+
+
+class TransferEndpoints:
+    """/transfers."""
+
+    def __init__(self, exchange: Exchange, service: TransferProtocolService) -> None:
+        self._exchange = exchange
+        self._service = service
+
+    def router(self) -> APIRouter:
+        """The routes."""
+        router = APIRouter(prefix="/transfers")
+        router.add_api_route("/request", self.request_transfer, methods=["POST"])
+        router.add_api_route("/{pid}", self.get_transfer, methods=["GET"])
+        router.add_api_route("/{pid}/{name}", self.receive, methods=["POST"])
+        return router
+
+    async def get_transfer(self, request: Request, pid: str) -> JSONResponse:
+        """The process as the protocol shows it."""
+
+        async def handle(counter_party_id: str) -> dict[str, Any]:
+            return _shown(await self._service.get(counter_party_id, pid))
+
+        return await self._exchange.answer(request, TRANSFER_ERROR, handle)
+
+    async def request_transfer(self, request: Request) -> JSONResponse:
+        """A consumer asks for data."""
+
+        async def handle(counter_party_id: str) -> dict[str, Any]:
+            body = await read_message(request, TransferRequestMessage, "TransferRequestMessage")
+            incoming = IncomingTransferRequest(
+                consumer_pid=body.consumer_pid,
+                agreement_id=body.agreement_id,
+                transfer_type=body.format,
+                callback_address=body.callback_address,
+                protocol=PROTOCOL,
+                data_address=body.data_address.to_address() if body.data_address else None,
+            )
+            return _shown(await self._service.on_request(counter_party_id, incoming))
+
+        return await self._exchange.answer(request, TRANSFER_ERROR, handle, status=201)
+
+    async def receive(self, request: Request, pid: str, name: str) -> JSONResponse:
+        """A start, completion, suspension or termination message."""
+
+        async def handle(counter_party_id: str) -> dict[str, Any]:
+            if name not in _MESSAGES:
+                raise NotFoundError(kind="Endpoint", object_id=name)
+            body = await read_message(request, PidsMessage, _MESSAGES[name])
+            incoming = IncomingTransferMessage(
+                name=name,
+                message_id=body.id,
+                consumer_pid=body.consumer_pid,
+                provider_pid=body.provider_pid,
+                code=body.code or "TerminatedByCounterparty",
+                reason=body.reason_text(),
+            )
+            await self._service.on_message(counter_party_id, pid, incoming)
+            return {}
+
+        return await self._exchange.answer(request, TRANSFER_ERROR, handle)
+
+
+def _shown(process: TransferProcess) -> dict[str, Any]:
+    own, other = process.id, process.correlation_id or ""
+    consumer = process.type is TransferProcessType.CONSUMER
+    progress = process.progress.model_dump(mode="json", by_alias=True, exclude_none=True) if process.progress else None
+    return message(
+        "TransferProcess",
+        message_id=own,
+        consumerPid=own if consumer else other,
+        providerPid=other if consumer else own,
+        state=_SHOWN[process.state],
+        progress=progress,
+    )

@@ -1,0 +1,81 @@
+"""The catalog: what this participant offers, and what counterparties offer to it."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final
+
+from control_plane.domain.asset import Asset
+from control_plane.domain.contract_definition import ContractDefinition, ContractOffer, OfferId
+from control_plane.domain.policy import Policy
+from control_plane.domain.query import Criterion, QuerySpec
+from control_plane.ports.dataspace_client import Counterparty, DataspaceClient
+from control_plane.ports.stores import Stores
+
+_PAGE: Final = 500
+
+
+class CatalogService:
+    """Makes offers from contract definitions, and asks others for theirs."""
+
+    def __init__(self, stores: Stores, client: DataspaceClient) -> None:
+        self._stores = stores
+        self._client = client
+
+    async def request_catalog(self, counterparty: Counterparty, query: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The counterparty's catalog, its JSON as it came.
+
+        Raises:
+            PeerUnavailableError, PeerRefusedError, ForbiddenAddressError: as for DataspaceClient.
+        """
+        return await self._client.request_catalog(counterparty, query)
+
+    async def request_dataset(self, counterparty: Counterparty, dataset_id: str) -> dict[str, Any]:
+        """One dataset of the counterparty's catalog, its JSON as it came.
+
+        Raises:
+            PeerUnavailableError, PeerRefusedError, ForbiddenAddressError: as for DataspaceClient.
+        """
+        return await self._client.request_dataset(counterparty, dataset_id)
+
+    async def offers(self, asset_id: str | None = None) -> AsyncIterator[ContractOffer]:
+        """What this participant offers, of all assets or of one."""
+        async for definition in self._definitions():
+            policy = await self._offered_policy(definition)
+            if policy is None:
+                continue
+            async for asset in self._assets(definition, asset_id):
+                offer_id = OfferId(definition_id=definition.id, asset_id=asset.id)
+                yield ContractOffer(id=offer_id, asset=asset, policy=policy)
+
+    async def find_offer(self, offer_id: OfferId) -> ContractOffer | None:
+        """The offer with this id as it stands now, or None when it is not offered (any more)."""
+        definition = await self._stores.contract_definitions.find(offer_id.definition_id)
+        policy = await self._offered_policy(definition) if definition else None
+        if definition is None or policy is None:
+            return None
+        async for asset in self._assets(definition, offer_id.asset_id):
+            return ContractOffer(id=offer_id, asset=asset, policy=policy)
+        return None
+
+    async def _offered_policy(self, definition: ContractDefinition) -> Policy | None:
+        access = await self._stores.policy_definitions.find(definition.access_policy_id)
+        contract = await self._stores.policy_definitions.find(definition.contract_policy_id)
+        if access is None or contract is None or not access.policy.permits_use:
+            return None
+        return contract.policy
+
+    async def _definitions(self) -> AsyncIterator[ContractDefinition]:
+        offset = 0
+        while page := await self._stores.contract_definitions.query(QuerySpec(offset=offset, limit=_PAGE)):
+            for definition in page:
+                yield definition
+            offset += len(page)
+
+    async def _assets(self, definition: ContractDefinition, asset_id: str | None) -> AsyncIterator[Asset]:
+        criteria = definition.assets_selector
+        if asset_id is not None:
+            criteria = (*criteria, Criterion(operand_left="id", operator="=", operand_right=asset_id))
+        offset = 0
+        while page := await self._stores.assets.query(QuerySpec(offset=offset, limit=_PAGE, criteria=criteria)):
+            for asset in page:
+                yield asset
+            offset += len(page)

@@ -1,0 +1,144 @@
+"""What the provider's side does in each state that is its turn."""
+
+from contextlib import suppress
+from dataclasses import replace
+
+from connector_spi.clock import Clock
+from connector_spi.errors import NotFoundError, PeerRefusedError, PeerUnavailableError
+from connector_spi.signaling import DataFlowState
+from connector_spi.vault import Vault
+from control_plane.domain.asset import Asset
+from control_plane.domain.transfer_process import (
+    ResourcePhase,
+    TransferError,
+    TransferProcess,
+    TransferProcessState,
+    TransferProcessType,
+)
+from control_plane.domain.transfer_state_machine import ResourceEvent, TransferEvent, fire, fire_resource
+from control_plane.ports.data_flow_controller import DataFlowController
+from control_plane.ports.dataspace_client import DataspaceClient
+from control_plane.ports.stores import DefinitionStore
+from control_plane.services.transfer_manager import Acts, ResourceActs
+
+_S = TransferProcessState
+_E = TransferEvent
+
+
+class ProviderActs:
+    """Starts, stops and ends data flows, and tells the consumer."""
+
+    def __init__(
+        self,
+        *,
+        assets: DefinitionStore[Asset],
+        data_flows: DataFlowController,
+        client: DataspaceClient,
+        vault: Vault,
+        clock: Clock,
+    ) -> None:
+        self._assets = assets
+        self._data_flows = data_flows
+        self._client = client
+        self._vault = vault
+        self._clock = clock
+
+    def acts(self) -> Acts:
+        """State -> what to do."""
+        provider = TransferProcessType.PROVIDER
+        return {
+            (provider, _S.INITIAL): self.start_flow,
+            (provider, _S.STARTING): self.announce_start,
+            (provider, _S.SUSPENDING): self.suspend,
+            (provider, _S.SUSPENDING_REQUESTED): self.suspend_flow,
+            (provider, _S.RESUMING): self.resume,
+            (provider, _S.RESUMING_REQUESTED): self.resume,
+            (provider, _S.COMPLETING): self.announce_completion,
+            (provider, _S.TERMINATING): self.terminate,
+            (provider, _S.TERMINATING_REQUESTED): self.terminate_flow,
+        }
+
+    def resource_acts(self) -> ResourceActs:
+        """Resource phase -> what to do."""
+        provider = TransferProcessType.PROVIDER
+        return {
+            (provider, ResourcePhase.REVOKING): self.forget_secret,
+            (provider, ResourcePhase.DEPROVISIONING): self.forget_all,
+        }
+
+    async def start_flow(self, process: TransferProcess) -> TransferProcess:
+        """Tell a data plane to start."""
+        asset = await self._assets.find(process.asset_id)
+        if asset is None:
+            raise NotFoundError(kind="Asset", object_id=process.asset_id)
+        started = await self._data_flows.start(process, source=asset.data_address, provider_id=process.participant_id)
+        process = replace(process, data_plane_id=started.data_plane_id)
+        event = _E.AWAIT_STARTUP if started.state is DataFlowState.STARTING else _E.CONFIRM_STARTUP
+        return fire(process, event, at=self._clock.now())
+
+    async def announce_start(self, process: TransferProcess) -> TransferProcess:
+        """Tell the consumer that data moves."""
+        await self._client.start_transfer(process)
+        return fire(process, _E.START, at=self._clock.now())
+
+    async def suspend(self, process: TransferProcess) -> TransferProcess:
+        """Stop the bytes, then tell the consumer."""
+        await self._data_flows.suspend(process)
+        await self._client.suspend_transfer(process)
+        return fire(process, _E.FINISH_SUSPENSION, at=self._clock.now())
+
+    async def suspend_flow(self, process: TransferProcess) -> TransferProcess:
+        """The consumer paused: stop the bytes."""
+        await self._data_flows.suspend(process)
+        return fire(process, _E.FINISH_SUSPENSION, at=self._clock.now())
+
+    async def resume(self, process: TransferProcess) -> TransferProcess:
+        """Let the bytes go on, then announce it: a consumer that asked waits for the announcement."""
+        await self._data_flows.resume(process)
+        await self._client.start_transfer(process)
+        return fire(process, _E.START, at=self._clock.now())
+
+    async def announce_completion(self, process: TransferProcess) -> TransferProcess:
+        """Tell the consumer that everything is there."""
+        await self._client.complete_transfer(process)
+        return fire(process, _E.FINISH_COMPLETION, at=self._clock.now())
+
+    async def terminate(self, process: TransferProcess) -> TransferProcess:
+        """Stop the flow and tell the consumer why; a data plane that is down does not keep the consumer waiting."""
+        unreachable: PeerUnavailableError | None = None
+        try:
+            await self._stop_flow(process)
+        except PeerUnavailableError as error:
+            unreachable = error
+        reason = process.error or TransferError(code="Terminated", message="No reason was recorded.")
+        # A consumer that does not know the transfer, or has ended it, refuses: there is nobody left to tell.
+        with suppress(PeerRefusedError):
+            await self._client.terminate_transfer(process, reason)
+        if unreachable is not None:
+            raise unreachable
+        return fire(process, _E.FINISH_TERMINATION, at=self._clock.now())
+
+    async def terminate_flow(self, process: TransferProcess) -> TransferProcess:
+        """The consumer ended the transfer: stop the flow."""
+        await self._stop_flow(process)
+        return fire(process, _E.FINISH_TERMINATION, at=self._clock.now())
+
+    async def forget_secret(self, process: TransferProcess) -> TransferProcess:
+        """The outcome is known: this side's copy of the SAS is deleted."""
+        await self._delete_secret(process)
+        return fire_resource(replace(process, secret_alias=None), ResourceEvent.FINISH_REVOKING, at=self._clock.now())
+
+    async def forget_all(self, process: TransferProcess) -> TransferProcess:
+        """The provider provisioned nothing but its copy of the SAS."""
+        await self._delete_secret(process)
+        process = replace(process, secret_alias=None)
+        return fire_resource(process, ResourceEvent.FINISH_DEPROVISIONING, at=self._clock.now())
+
+    async def _stop_flow(self, process: TransferProcess) -> None:
+        # A flow that has reached an end of its own refuses: no byte moves any more.
+        with suppress(PeerRefusedError):
+            await self._data_flows.terminate(process)
+
+    async def _delete_secret(self, process: TransferProcess) -> None:
+        if process.secret_alias is not None:
+            await self._vault.delete(process.secret_alias)

@@ -1,0 +1,83 @@
+"""Applies the messages that wait for a transfer process. Pure: the lease holder calls it before its step."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+from connector_spi.errors import InvalidTransitionError
+from control_plane.domain.inbox import WAKE, InboxMessage
+from control_plane.domain.transfer_process import TransferError, TransferProcess
+from control_plane.domain.transfer_state_machine import (
+    ResourceEvent,
+    TransferEvent,
+    can_fire,
+    fire,
+    fire_resource,
+    will_accept,
+)
+
+_log = logging.getLogger(__name__)
+
+_ENDINGS: Final = frozenset({TransferEvent.TERMINATE, TransferEvent.TERMINATE_BY_COUNTERPARTY})
+
+
+def accepting(event: TransferEvent) -> Callable[[TransferProcess, Sequence[InboxMessage]], None]:
+    """The check under which a message is put into the inbox: legal now, or after what is under way and waiting.
+
+    The check raises InvalidTransitionError to refuse.
+    """
+
+    def accept(process: TransferProcess, pending: Sequence[InboxMessage]) -> None:
+        waiting = [TransferEvent(m.kind) for m in pending if m.kind in TransferEvent.__members__]
+        if not will_accept(process, waiting, event):
+            raise InvalidTransitionError(entity_id=process.id, state=process.shown_state, event=event.value)
+
+    return accept
+
+
+def apply_inbox(
+    process: TransferProcess, inbox: Sequence[InboxMessage], now: datetime
+) -> tuple[TransferProcess, list[InboxMessage]]:
+    """The process after the messages that can be applied now, and those messages.
+
+    A message that will be legal after the step under way stays in the inbox; one that never will be is dropped, which
+    is logged.
+    """
+    applied: list[InboxMessage] = []
+    for message in inbox:
+        if message.kind in {WAKE, ResourceEvent.DEPROVISION.value}:
+            process = _deprovision(process, now) if message.kind != WAKE else process
+            applied.append(message)
+            continue
+        event = TransferEvent(message.kind)
+        if can_fire(process, event):
+            process = _fired(process, event, message.payload, now)
+            applied.append(message)
+        elif process.is_outcome or not will_accept(process, [], event):
+            _log.info(
+                "a message came too late and changes nothing",
+                extra={"transfer_process_id": process.id, "state": process.state.name, "event": event.value},
+            )
+            applied.append(message)
+    return process, applied
+
+
+def _fired(
+    process: TransferProcess, event: TransferEvent, payload: Mapping[str, Any], now: datetime
+) -> TransferProcess:
+    if event in _ENDINGS:
+        code = str(payload.get("code") or "Terminated")
+        text = str(payload.get("message") or "No reason was given.")
+        process = process.failed_with(TransferError(code=code, message=text))
+    if payload.get("correlationId") and process.correlation_id is None:
+        process = replace(process, correlation_id=str(payload["correlationId"]))
+    return fire(process, event, at=now)
+
+
+def _deprovision(process: TransferProcess, now: datetime) -> TransferProcess:
+    try:
+        return fire_resource(process, ResourceEvent.DEPROVISION, at=now)
+    except InvalidTransitionError:
+        return process

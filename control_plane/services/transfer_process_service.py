@@ -1,0 +1,259 @@
+"""What clients ask of transfers. Nothing is done here: requests are checked and noted, the manager does the work."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+from uuid import uuid4
+
+from connector_spi.clock import Clock
+from connector_spi.data_address import DataAddress
+from connector_spi.errors import ConflictError, InvalidInputError, NotFoundError
+from control_plane.domain.contract_agreement import ContractAgreement
+from control_plane.domain.inbox import InboxMessage
+from control_plane.domain.query import QuerySpec
+from control_plane.domain.transfer_process import ResourcePhase, TransferProcess, TransferProcessType
+from control_plane.domain.transfer_state_machine import ResourceEvent, TransferEvent
+from control_plane.ports.provisioner import Provisioner
+from control_plane.ports.stores import Stores
+from control_plane.services.transfer_inbox import accepting
+
+PROCESS_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+DEPROVISION: Final = ResourceEvent.DEPROVISION.value
+_REASON_MAX: Final = 2048
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferRequest:
+    """What a client asks for. `id` is the client's, or empty; `asset_id` and `counter_party_id` are optional checks."""
+
+    id: str = ""
+    contract_id: str
+    asset_id: str = ""
+    counter_party_id: str = ""
+    counter_party_address: str
+    protocol: str
+    transfer_type: str
+    data_destination: DataAddress
+    managed_resources: bool = True
+    private_properties: Mapping[str, Any] = field(default_factory=dict)
+
+    def fingerprint(self) -> str:
+        """A digest that is equal for equal requests."""
+        facts = {
+            "contract": self.contract_id,
+            "asset": self.asset_id,
+            "counterParty": [self.counter_party_id, self.counter_party_address],
+            "protocol": self.protocol,
+            "type": self.transfer_type,
+            "destination": [self.data_destination.type, dict(self.data_destination.properties)],
+            "managed": self.managed_resources,
+            "private": dict(self.private_properties),
+        }
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+class TransferProcessService:
+    """Commands and questions of clients about transfer processes."""
+
+    def __init__(
+        self, *, participant_id: str, stores: Stores, provisioners: Mapping[str, Provisioner], clock: Clock
+    ) -> None:
+        self._participant_id = participant_id
+        self._stores = stores
+        self._processes = stores.transfer_processes
+        self._provisioners = provisioners
+        self._clock = clock
+
+    async def initiate(self, request: TransferRequest) -> TransferProcess:
+        """Begin a transfer as the consumer. The same request under the same id again returns the same process.
+
+        Raises:
+            InvalidInputError: unknown agreement, one of somebody else, or a value that cannot work.
+            ConflictError: the id belongs to another request.
+        """
+        process = await self._new_process(request)
+        try:
+            await self._processes.create(process, due_at=process.created_at)
+        except ConflictError:
+            return await self._existing(process)
+        return process
+
+    async def get(self, process_id: str) -> TransferProcess:
+        """The process.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        process = await self._processes.find(process_id)
+        if process is None:
+            raise NotFoundError(kind="TransferProcess", object_id=process_id)
+        return process
+
+    async def query(self, query: QuerySpec) -> list[TransferProcess]:
+        """One page of processes.
+
+        Raises:
+            InvalidInputError: a field of the query does not exist.
+        """
+        return await self._processes.query(query)
+
+    async def terminate(self, process_id: str, reason: str) -> None:
+        """End the transfer; the counterparty is told the reason. Fine when it was terminated before.
+
+        Raises:
+            NotFoundError: there is no such process.
+            ConflictError: it has completed.
+        """
+        payload = {"code": "TerminatedByClient", "message": reason[:_REASON_MAX] or "The client ended the transfer."}
+        await self._command(process_id, TransferEvent.TERMINATE, payload)
+
+    async def suspend(self, process_id: str, reason: str) -> None:
+        """Pause the transfer.
+
+        Raises:
+            NotFoundError: there is no such process.
+            ConflictError: it is not running.
+        """
+        await self._command(process_id, TransferEvent.SUSPEND, {"message": reason[:_REASON_MAX]})
+
+    async def resume(self, process_id: str) -> None:
+        """Go on with a paused transfer.
+
+        Raises:
+            NotFoundError: there is no such process.
+            ConflictError: it is not paused.
+        """
+        await self._command(process_id, TransferEvent.RESUME, {})
+
+    async def deprovision(self, process_id: str) -> None:
+        """Remove what the transfer provisioned. Fine when that was asked before.
+
+        Raises:
+            NotFoundError: there is no such process.
+            ConflictError: the transfer has not ended.
+        """
+
+        def accept(process: TransferProcess, _pending: Sequence[InboxMessage]) -> None:
+            if not process.is_outcome:
+                raise ConflictError(f"Transfer {process.id} is {process.state.name}; deprovision it once it has ended.")
+
+        process = await self.get(process_id)
+        if process.resources not in {ResourcePhase.DEPROVISIONING, ResourcePhase.DEPROVISIONED}:
+            await self._processes.append(process_id, self._message(DEPROVISION, {}, message_id=DEPROVISION), accept)
+
+    async def _command(self, process_id: str, event: TransferEvent, payload: Mapping[str, Any]) -> None:
+        process = await self.get(process_id)
+        if event is TransferEvent.TERMINATE and process.state.name.startswith("TERMINAT"):
+            return
+
+        def accept(process: TransferProcess, pending: Sequence[InboxMessage]) -> None:
+            wished_before = event is TransferEvent.TERMINATE and any(m.kind == event.value for m in pending)
+            if not wished_before:
+                accepting(event)(process, pending)
+
+        await self._processes.append(process_id, self._message(event.value, payload), accept)
+
+    def _message(self, kind: str, payload: Mapping[str, Any], *, message_id: str = "") -> InboxMessage:
+        return InboxMessage(
+            id=message_id or f"command-{uuid4()}", kind=kind, payload=payload, received_at=self._clock.now()
+        )
+
+    async def _existing(self, wanted: TransferProcess) -> TransferProcess:
+        found = await self.get(wanted.id)
+        if found.request_fingerprint != wanted.request_fingerprint:
+            raise ConflictError(
+                f"TransferProcess {wanted.id!r} exists already and was requested differently. Choose another id."
+            )
+        return found
+
+    async def _new_process(self, request: TransferRequest) -> TransferProcess:
+        if request.id and not PROCESS_ID.fullmatch(request.id):
+            raise InvalidInputError(
+                field="@id",
+                value=request.id,
+                problem="is not a process id",
+                remedy="Use 1 to 128 characters of A-Z a-z 0-9 . _ - that begin with a letter or digit.",
+            )
+        if not request.managed_resources:
+            raise InvalidInputError(
+                field="managedResources",
+                value=False,
+                problem="is not supported yet",
+                remedy="Leave it out or say true: the connector then creates a container for this transfer.",
+            )
+        agreement = await self._agreement_of(request)
+        self._check_destination(request)
+        now = self._clock.now()
+        process = TransferProcess(
+            id=request.id or str(uuid4()),
+            participant_id=self._participant_id,
+            type=TransferProcessType.CONSUMER,
+            state_timestamp=now,
+            created_at=now,
+            updated_at=now,
+            counter_party_id=agreement.provider_id,
+            counter_party_address=request.counter_party_address,
+            protocol=request.protocol,
+            asset_id=agreement.asset_id,
+            contract_id=agreement.id,
+            transfer_type=request.transfer_type,
+            data_destination=request.data_destination.without_secrets(),
+            managed_resources=request.managed_resources,
+            request_fingerprint=request.fingerprint(),
+            private_properties=request.private_properties,
+            nonce=uuid4().hex,
+        )
+        self._provisioners[process.data_destination.type].plan(process)
+        return process
+
+    async def _agreement_of(self, request: TransferRequest) -> ContractAgreement:
+        agreement = await self._stores.contract_negotiations.find_agreement(request.contract_id)
+        if agreement is None:
+            raise InvalidInputError(
+                field="contractId",
+                value=request.contract_id,
+                problem="names no agreement of this participant",
+                remedy="Negotiate a contract first; GET /v3/contractnegotiations/{id} tells its contractAgreementId.",
+            )
+        if agreement.consumer_id != self._participant_id:
+            raise InvalidInputError(
+                field="contractId",
+                value=request.contract_id,
+                problem="names an agreement in which we are the provider",
+            )
+        if request.asset_id and request.asset_id != agreement.asset_id:
+            raise InvalidInputError(
+                field="assetId",
+                value=request.asset_id,
+                problem="is not the asset of the agreement",
+                remedy=f"Leave it out, or use {agreement.asset_id!r}.",
+            )
+        if request.counter_party_id and request.counter_party_id != agreement.provider_id:
+            raise InvalidInputError(
+                field="counterPartyId",
+                value=request.counter_party_id,
+                problem="is not the provider of the agreement",
+                remedy=f"Leave it out, or use {agreement.provider_id!r}.",
+            )
+        return agreement
+
+    def _check_destination(self, request: TransferRequest) -> None:
+        known = ", ".join(sorted(self._provisioners))
+        address_type = request.data_destination.type
+        if address_type not in self._provisioners:
+            raise InvalidInputError(
+                field="dataDestination.type",
+                value=address_type,
+                problem="is not a known destination",
+                remedy=f"Use one of: {known}.",
+            )
+        if request.transfer_type != f"{address_type}-PUSH":
+            raise InvalidInputError(
+                field="transferType",
+                value=request.transfer_type,
+                problem="does not fit the destination",
+                remedy=f"Use {address_type}-PUSH.",
+            )

@@ -1,0 +1,243 @@
+"""What counterparties send about transfers: checked, noted, answered. The work is the manager's."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+from uuid import uuid4
+
+from connector_spi.clock import Clock
+from connector_spi.data_address import KEY_NAME, SECRET, DataAddress
+from connector_spi.errors import ConflictError, InvalidInputError, InvalidTransitionError, NotFoundError
+from connector_spi.log_context import redacted
+from connector_spi.outbound_addresses import OutboundAddressPolicy
+from connector_spi.vault import Vault
+from control_plane.domain.inbox import WAKE, InboxMessage
+from control_plane.domain.transfer_process import (
+    ResourcePhase,
+    TransferProcess,
+    TransferProcessState,
+    TransferProcessType,
+)
+from control_plane.domain.transfer_state_machine import TransferEvent
+from control_plane.ports.destination_policy import DestinationPolicy
+from control_plane.ports.stores import Stores
+from control_plane.services.transfer_inbox import accepting
+
+_log = logging.getLogger(__name__)
+
+_S = TransferProcessState
+_E = TransferEvent
+_CONSUMER, _PROVIDER = TransferProcessType.CONSUMER, TransferProcessType.PROVIDER
+
+START: Final = "start"
+COMPLETION: Final = "completion"
+SUSPENSION: Final = "suspension"
+TERMINATION: Final = "termination"
+
+_EVENTS: Final = {
+    (_CONSUMER, START): _E.START,
+    (_PROVIDER, START): _E.RESUME_BY_COUNTERPARTY,
+    (_CONSUMER, COMPLETION): _E.COMPLETE_BY_COUNTERPARTY,
+    (_CONSUMER, SUSPENSION): _E.SUSPEND_BY_COUNTERPARTY,
+    (_PROVIDER, SUSPENSION): _E.SUSPEND_BY_COUNTERPARTY,
+    (_CONSUMER, TERMINATION): _E.TERMINATE_BY_COUNTERPARTY,
+    (_PROVIDER, TERMINATION): _E.TERMINATE_BY_COUNTERPARTY,
+}
+_PAUSED: Final = frozenset({_S.SUSPENDED, _S.SUSPENDING, _S.SUSPENDING_REQUESTED})
+_ENDED: Final = frozenset({_S.TERMINATED, _S.TERMINATING_REQUESTED})
+_ALREADY_SO: Final = {
+    (_CONSUMER, START): frozenset({_S.STARTED}),
+    (_PROVIDER, START): frozenset({_S.STARTED, _S.RESUMING, _S.RESUMING_REQUESTED}),
+    (_CONSUMER, COMPLETION): frozenset({_S.COMPLETED, _S.COMPLETING_REQUESTED}),
+    (_PROVIDER, COMPLETION): frozenset({_S.COMPLETED}),
+    (_CONSUMER, SUSPENSION): _PAUSED,
+    (_PROVIDER, SUSPENSION): _PAUSED,
+    (_CONSUMER, TERMINATION): _ENDED,
+    (_PROVIDER, TERMINATION): _ENDED,
+}
+"""States in which a message tells nothing new, or the same wish was on its way: acknowledged, changes nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncomingTransferRequest:
+    """A TransferRequestMessage. `data_address` holds the secret until it is in the vault."""
+
+    consumer_pid: str
+    agreement_id: str
+    transfer_type: str
+    callback_address: str
+    protocol: str
+    data_address: DataAddress | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncomingTransferMessage:
+    """A start, completion, suspension or termination message."""
+
+    name: str
+    message_id: str
+    consumer_pid: str
+    provider_pid: str
+    code: str = ""
+    reason: str = ""
+
+
+class TransferProtocolService:
+    """The transfer part of the Dataspace Protocol, receiving side."""
+
+    def __init__(
+        self,
+        *,
+        participant_id: str,
+        stores: Stores,
+        vault: Vault,
+        destinations: DestinationPolicy,
+        outbound: OutboundAddressPolicy,
+        transfer_types: tuple[str, ...],
+        start_within_seconds: float,
+        clock: Clock,
+    ) -> None:
+        self._participant_id = participant_id
+        self._stores = stores
+        self._processes = stores.transfer_processes
+        self._vault = vault
+        self._destinations = destinations
+        self._outbound = outbound
+        self._transfer_types = transfer_types
+        self._start_within_seconds = start_within_seconds
+        self._clock = clock
+
+    async def get(self, counter_party_id: str, process_id: str) -> TransferProcess:
+        """The counterparty's own process.
+
+        Raises:
+            NotFoundError: there is none, or it is somebody else's.
+        """
+        process = await self._processes.find(process_id)
+        if process is None or process.counter_party_id != counter_party_id:
+            raise NotFoundError(kind="TransferProcess", object_id=process_id)
+        return process
+
+    async def on_request(self, counter_party_id: str, request: IncomingTransferRequest) -> TransferProcess:
+        """A consumer asks for data. The same consumer process again returns the same provider process.
+
+        Raises:
+            NotFoundError: no such agreement with this counterparty.
+            InvalidInputError: a member of the message cannot work.
+            ForbiddenAddressError: the call-back address may not be called.
+        """
+        destination = await self._checked(counter_party_id, request)
+        found = await self._processes.find_by_correlation(counter_party_id, request.consumer_pid)
+        if found is None:
+            found = await self._created(counter_party_id, request, destination)
+        if found.state is _S.INITIAL and found.secret_alias is not None:
+            # Only now: had the secret gone first, a crash would have left it in the vault without an owner.
+            await self._vault.store(found.secret_alias, destination.get(SECRET))
+            _log.info(
+                "credential stored in the vault",
+                extra={"alias": found.secret_alias, "transfer_process_id": found.id},
+            )
+            wake = InboxMessage(id="credential-stored", kind=WAKE, received_at=self._clock.now())
+            await self._processes.append(found.id, wake, _always)
+        return found
+
+    async def on_message(self, counter_party_id: str, process_id: str, message: IncomingTransferMessage) -> None:
+        """A counterparty tells of a change.
+
+        Raises:
+            NotFoundError: there is no such process of this counterparty.
+            InvalidInputError: the ids in the message are not those of the process.
+            InvalidTransitionError: the state does not allow it, now or after what is under way.
+        """
+        process = await self.get(counter_party_id, process_id)
+        _check_pids(process, message)
+        event = _EVENTS.get((process.type, message.name))
+        if process.state in _ALREADY_SO[process.type, message.name]:
+            return
+        if event is None:
+            raise InvalidTransitionError(entity_id=process.id, state=process.state.name, event=message.name)
+        payload: Mapping[str, Any] = {
+            "code": message.code,
+            "message": redacted(message.reason),
+            "correlationId": message.provider_pid if process.type is _CONSUMER else message.consumer_pid,
+        }
+        note = InboxMessage(
+            id=f"dsp-{message.message_id or uuid4()}",
+            kind=event.value,
+            payload=payload,
+            received_at=self._clock.now(),
+        )
+        await self._processes.append(process.id, note, accepting(event))
+
+    async def _checked(self, counter_party_id: str, request: IncomingTransferRequest) -> DataAddress:
+        agreement = await self._stores.contract_negotiations.find_agreement(request.agreement_id)
+        known = agreement is not None and agreement.provider_id == self._participant_id
+        if agreement is None or not known or agreement.consumer_id != counter_party_id:
+            raise NotFoundError(kind="ContractAgreement", object_id=request.agreement_id)
+        if request.transfer_type not in self._transfer_types:
+            raise InvalidInputError(
+                field="format",
+                value=request.transfer_type,
+                problem="is not a transfer type of this provider",
+                remedy=f"Use one of: {', '.join(self._transfer_types)}.",
+            )
+        if request.data_address is None:
+            raise InvalidInputError(field="dataAddress", value=None, problem="is required for a push transfer")
+        self._outbound.check_url(request.callback_address)
+        return self._destinations.accept(request.data_address)
+
+    async def _created(
+        self, counter_party_id: str, request: IncomingTransferRequest, destination: DataAddress
+    ) -> TransferProcess:
+        agreement = await self._stores.contract_negotiations.find_agreement(request.agreement_id)
+        if agreement is None:
+            raise NotFoundError(kind="ContractAgreement", object_id=request.agreement_id)
+        now = self._clock.now()
+        process_id = str(uuid4())
+        alias = f"transfer-process-{process_id}-data-address"
+        process = TransferProcess(
+            id=process_id,
+            participant_id=self._participant_id,
+            type=_PROVIDER,
+            state_timestamp=now,
+            created_at=now,
+            updated_at=now,
+            counter_party_id=counter_party_id,
+            counter_party_address=request.callback_address.rstrip("/"),
+            protocol=request.protocol,
+            correlation_id=request.consumer_pid,
+            asset_id=agreement.asset_id,
+            contract_id=agreement.id,
+            transfer_type=request.transfer_type,
+            data_destination=destination.without_secrets().with_properties(**{KEY_NAME: alias}),
+            nonce=destination.get("transferNonce"),
+            resources=ResourcePhase.HELD,
+            secret_alias=alias,
+        ).with_deadline(self._start_within_seconds)
+        try:
+            # Not due before its secret is in the vault, unless that takes for ever.
+            await self._processes.create(process, due_at=now + timedelta(seconds=self._start_within_seconds))
+        except ConflictError:
+            found = await self._processes.find_by_correlation(counter_party_id, request.consumer_pid)
+            if found is None:
+                raise
+            return found
+        return process
+
+
+def _always(_process: TransferProcess, _pending: Sequence[InboxMessage]) -> None:
+    return None
+
+
+def _check_pids(process: TransferProcess, message: IncomingTransferMessage) -> None:
+    consumer = process.type is _CONSUMER
+    own, other = message.consumer_pid, message.provider_pid
+    own_name, other_name = ("consumerPid", "providerPid") if consumer else ("providerPid", "consumerPid")
+    if not consumer:
+        own, other = other, own
+    if own != process.id:
+        raise InvalidInputError(field=own_name, value=own, problem="is not the process in the path")
+    if process.correlation_id is not None and other != process.correlation_id:
+        raise InvalidInputError(field=other_name, value=other, problem="is not the counterpart of this process")
