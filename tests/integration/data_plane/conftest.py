@@ -17,8 +17,14 @@ from azure_storage.address import check_container
 from azure_storage.block_client import BlockBlobClient
 from azure_storage.containers import ObjectStorage
 from azure_storage.endpoints import StorageEndpoints
-from azure_storage.markers import COMPLETE, CompleteMarker, ManifestEntry, manifest_page_name
-from azure_storage.markers import parse_complete_marker, parse_manifest_page
+from azure_storage.markers import (
+    COMPLETE,
+    CompleteMarker,
+    ManifestEntry,
+    manifest_page_name,
+    parse_complete_marker,
+    parse_manifest_page,
+)
 from azure_storage.sas import SasToken
 from azure_storage.session import open_storage_session
 from connector_spi.clock import SystemClock

@@ -1,0 +1,1 @@
+"""One technology each: Azure Blob Storage, SQL, memory, HTTP."""

@@ -1,0 +1,76 @@
+"""The markers of a flow as the bytes that stand in Azure: manifest pages and `.complete`, or `.failed`.
+
+The format is `azure_storage.markers`. Written again after a crash, the same bytes stand at the same names.
+"""
+
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Final
+
+from azure_storage.markers import (
+    COMPLETE,
+    FAILED,
+    CompleteMarker,
+    FailedMarker,
+    ManifestEntry,
+    ManifestPageBuilder,
+    manifest_digest,
+    manifest_page_name,
+)
+from connector_spi.log_context import redacted
+from data_plane.domain.data_flow import DataFlow, DataFlowFailure
+from data_plane.domain.object_copy import ObjectCopy
+
+WriteBlob = Callable[[str, bytes, str], Awaitable[None]]
+"""Writes name (relative to the transfer's place), content and content type."""
+
+_JSON: Final = "application/json"
+_NDJSON: Final = "application/x-ndjson"
+_MESSAGE_LENGTH: Final = 2000
+"""Characters of a failure's message; keeps `.failed` under the size that readers accept."""
+
+
+async def write_complete(flow: DataFlow, published: AsyncIterator[ObjectCopy], write: WriteBlob) -> None:
+    """Write the manifest pages, then `.complete` as the very last object."""
+    digests: list[bytes] = []
+    objects = size = 0
+
+    async def write_page(page: bytes | None) -> None:
+        if page is not None:
+            digests.append(hashlib.sha256(page).digest())
+            await write(manifest_page_name(len(digests)), page, _NDJSON)
+
+    builder = ManifestPageBuilder()
+    async for copy in published:
+        objects, size = objects + 1, size + copy.source.size
+        await write_page(builder.add(_entry(copy)))
+    await write_page(builder.finish())
+    marker = CompleteMarker(
+        nonce=flow.nonce,
+        process_id=flow.marker_process_id,
+        agreement_id=flow.agreement_id,
+        object_count=objects,
+        bytes_total=size,
+        pages=len(digests),
+        manifest_sha256=manifest_digest(digests),
+    )
+    await write(COMPLETE, marker.to_bytes(), _JSON)
+
+
+async def write_failed(flow: DataFlow, failure: DataFlowFailure, write: WriteBlob) -> None:
+    """Write `.failed`."""
+    marker = FailedMarker(
+        nonce=flow.nonce,
+        process_id=flow.marker_process_id,
+        code=failure.code,
+        object_name=failure.object_name,
+        retryable=failure.retryable,
+        message=redacted(failure.message)[:_MESSAGE_LENGTH],
+    )
+    await write(FAILED, marker.to_bytes(), _JSON)
+
+
+def _entry(copy: ObjectCopy) -> ManifestEntry:
+    return ManifestEntry(
+        name=copy.destination_name, size_bytes=copy.source.size, etag_source=copy.source.etag, sha256=copy.sha256
+    )

@@ -1,0 +1,142 @@
+"""AzureStorageDataSource: one blob, or all blobs under a prefix, read with a short-lived read-only signature."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Final
+
+from azure_storage.address import AzureBlobAddress
+from azure_storage.block_client import BlockBlobClient
+from azure_storage.containers import LIST_PAGE_SIZE, ObjectStorage
+from azure_storage.endpoints import StorageEndpoints
+from azure_storage.errors import AuthenticationFailedError, AuthorizationFailureError, SasExpiredError
+from azure_storage.listed_object import ListedObject
+from azure_storage.sas import SasToken
+from connector_spi.clock import Clock
+from connector_spi.data_address import DataAddress
+from data_plane.domain.object_copy import Block, SourceObject
+
+_SIGNATURE_SECONDS: Final = 3600.0
+_RENEWED_BEFORE: Final = timedelta(minutes=10)
+_STALE_SIGNATURE: Final = (AuthenticationFailedError, AuthorizationFailureError, SasExpiredError)
+
+
+class AzureStorageDataSource:
+    """Implements `data_plane.ports.data_source.DataSource`."""
+
+    def __init__(
+        self,
+        place: AzureBlobAddress,
+        *,
+        storage: ObjectStorage,
+        blobs: BlockBlobClient,
+        endpoints: StorageEndpoints,
+        clock: Clock,
+    ) -> None:
+        self._place = place
+        self._storage = storage
+        self._blobs = blobs
+        self._endpoints = endpoints
+        self._clock = clock
+        self._signature: SasToken | None = None
+
+    @property
+    def is_single(self) -> bool:
+        """Whether the address names one blob."""
+        return self._place.blob_prefix is None
+
+    async def objects(self) -> AsyncIterator[Sequence[SourceObject]]:
+        """The blobs, in pages of at most 5,000."""
+        place = self._place
+        if place.blob_name is not None:
+            found = await self._storage.get_object(
+                place.account, place.container, place.blob_name, key_name=place.key_name
+            )
+            yield [_source_object(found)]
+            return
+        page: list[SourceObject] = []
+        async for listed in self._storage.list_objects(
+            place.account, place.container, prefix=place.blob_prefix or "", key_name=place.key_name
+        ):
+            page.append(_source_object(listed))
+            if len(page) == LIST_PAGE_SIZE:
+                yield page
+                page = []
+        if page:
+            yield page
+
+    async def read(self, source: SourceObject, offset: int, length: int) -> Block:
+        """The bytes, of the version with the listed ETag."""
+        signature = await self.signature()
+        try:
+            return await self._read(source, offset, length, signature)
+        except _STALE_SIGNATURE:
+            fresh = await self._renewed(instead_of=signature)
+        return await self._read(source, offset, length, fresh)
+
+    async def signature(self) -> SasToken:
+        """A signature that is good for some minutes more; the account key is read when one has to be made."""
+        known = self._signature
+        if known and known.expires_at and known.expires_at - self._clock.now() > _RENEWED_BEFORE:
+            return known
+        self._signature = await self._storage.mint_read_sas(
+            self._place.account,
+            self._place.container,
+            blob_name=self._place.blob_name,
+            lifetime_seconds=_SIGNATURE_SECONDS,
+            key_name=self._place.key_name,
+        )
+        return self._signature
+
+    async def _renewed(self, *, instead_of: SasToken) -> SasToken:
+        """A signature made with the key that the vault holds now: the refused one may be of a rotated key."""
+        if self._signature is instead_of:
+            self._storage.forget_key(self._place.account)
+            self._signature = None
+        return await self.signature()
+
+    async def _read(self, source: SourceObject, offset: int, length: int, signature: SasToken) -> Block:
+        url = self._endpoints.blob_url(self._place.account, self._place.container, source.name)
+        return await self._blobs.get_range(
+            signature.applied_to(url), offset=offset, length=length, if_match=source.etag
+        )
+
+
+class AzureStorageSourceFactory:
+    """Implements `data_plane.ports.data_source.DataSourceFactory` for AzureStorage."""
+
+    def __init__(
+        self, *, storage: ObjectStorage, blobs: BlockBlobClient, endpoints: StorageEndpoints, clock: Clock
+    ) -> None:
+        self._storage = storage
+        self._blobs = blobs
+        self._endpoints = endpoints
+        self._clock = clock
+
+    def check(self, address: DataAddress) -> None:
+        """Refuse a bad address."""
+        AzureBlobAddress.of_source(address)
+
+    @asynccontextmanager
+    async def open(self, address: DataAddress) -> AsyncIterator[AzureStorageDataSource]:
+        """The source; its first signature is made at once, so that a missing key shows before anything else."""
+        source = AzureStorageDataSource(
+            AzureBlobAddress.of_source(address),
+            storage=self._storage,
+            blobs=self._blobs,
+            endpoints=self._endpoints,
+            clock=self._clock,
+        )
+        await source.signature()
+        yield source
+
+
+def _source_object(listed: ListedObject) -> SourceObject:
+    return SourceObject(
+        name=listed.name,
+        size=listed.size_bytes,
+        etag=listed.etag,
+        content_type=listed.content_type,
+        content_encoding=listed.content_encoding,
+        metadata=listed.metadata,
+    )

@@ -1,0 +1,148 @@
+"""Complete in-process stores: for tests and for trying things out. Everything is gone when the process ends."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from connector_spi.clock import Clock
+from connector_spi.errors import LeaseLostError
+from connector_spi.signaling import DataFlowState
+from data_plane.domain.data_flow import Counters, DataFlow, DataFlowRole
+from data_plane.domain.errors import DataFlowExistsError, StaleDataFlowError
+from data_plane.domain.object_copy import CopyStatus, ObjectCopy
+from data_plane.ports.data_flow_store import Answer, Lease, LeasedFlow
+from data_plane.ports.object_journal import JournalTotals
+
+
+@dataclass(slots=True)
+class _Held:
+    """Who holds a flow, and until when."""
+
+    epoch: int = 0
+    until: datetime | None = None
+
+
+class MemoryDataFlowStore:
+    """Implements `data_plane.ports.data_flow_store.DataFlowStore`."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._flows: dict[str, DataFlow] = {}
+        self._held: dict[str, _Held] = {}
+        self._answers: dict[tuple[str, str], Answer] = {}
+
+    async def add(self, flow: DataFlow, answer: Answer | None = None) -> DataFlow:
+        """Store a new flow and its answer."""
+        if flow.id in self._flows:
+            raise DataFlowExistsError(flow_id=flow.id)
+        self._flows[flow.id] = flow
+        self._held[flow.id] = _Held()
+        self._keep(answer)
+        return flow
+
+    async def find(self, flow_id: str) -> DataFlow | None:
+        """The flow, or None."""
+        return self._flows.get(flow_id)
+
+    async def save(self, flow: DataFlow, *, answer: Answer | None = None, lease: Lease | None = None) -> DataFlow:
+        """Store the changed flow, if it is not stale."""
+        if lease is not None:
+            self.check(lease)
+        stored = self._flows[flow.id]
+        if stored.version != flow.version:
+            raise StaleDataFlowError(f"The flow {flow.id!r} was changed by somebody else.")
+        saved = replace(flow, version=flow.version + 1, counters=stored.counters)
+        self._flows[flow.id] = saved
+        self._keep(answer)
+        return saved
+
+    async def find_answer(self, message_id: str, operation: str) -> Answer | None:
+        """The answer given to this message, or None."""
+        return self._answers.get((message_id, operation))
+
+    async def lease_due(self, worker_id: str, *, limit: int, seconds: float) -> Sequence[LeasedFlow]:
+        """Lease flows that are to be copied and that nobody holds."""
+        now = self._clock.now()
+        due = [
+            flow
+            for flow in sorted(self._flows.values(), key=lambda f: f.updated_at)
+            if flow.state is DataFlowState.STARTED and flow.role is DataFlowRole.SENDER and self._free(flow.id, now)
+        ]
+        return [self._lease(flow, worker_id, now + timedelta(seconds=seconds)) for flow in due[:limit]]
+
+    async def renew(self, lease: Lease, counters: Counters, *, seconds: float) -> DataFlow:
+        """Prolong the lease and store the counters."""
+        self.check(lease)
+        self._held[lease.flow_id].until = self._clock.now() + timedelta(seconds=seconds)
+        self._flows[lease.flow_id] = replace(self._flows[lease.flow_id], counters=counters)
+        return self._flows[lease.flow_id]
+
+    async def release(self, lease: Lease) -> None:
+        """Give the lease back."""
+        held = self._held.get(lease.flow_id)
+        if held and held.epoch == lease.epoch:
+            held.until = None
+
+    async def with_owed_work(self, *, at: datetime, limit: int) -> Sequence[DataFlow]:
+        """Flows whose owed work is due."""
+        due = [(f.next_attempt_at, f) for f in self._flows.values() if f.next_attempt_at and f.next_attempt_at <= at]
+        return [flow for _, flow in sorted(due, key=lambda pair: pair[0])[:limit]]
+
+    async def ping(self) -> None:
+        """Memory always answers."""
+
+    def check(self, lease: Lease) -> None:
+        """Raise LeaseLostError unless this is the newest lease."""
+        held = self._held.get(lease.flow_id)
+        if held is None or held.epoch != lease.epoch:
+            raise LeaseLostError(f"Another worker holds the flow {lease.flow_id!r}.")
+
+    def _keep(self, answer: Answer | None) -> None:
+        if answer is not None:
+            self._answers[answer.message_id, answer.operation] = answer
+
+    def _free(self, flow_id: str, now: datetime) -> bool:
+        until = self._held[flow_id].until
+        return until is None or until <= now
+
+    def _lease(self, flow: DataFlow, worker_id: str, until: datetime) -> LeasedFlow:
+        held = self._held[flow.id]
+        held.epoch += 1
+        held.until = until
+        return LeasedFlow(flow, Lease(flow.id, worker_id, held.epoch))
+
+
+class MemoryObjectJournal:
+    """Implements `data_plane.ports.object_journal.ObjectJournal`."""
+
+    def __init__(self, flows: MemoryDataFlowStore) -> None:
+        self._flows = flows
+        self._records: dict[str, dict[int, ObjectCopy]] = {}
+
+    async def clear(self, lease: Lease) -> None:
+        """Forget the flow's plan."""
+        self._flows.check(lease)
+        self._records.pop(lease.flow_id, None)
+
+    async def record(self, lease: Lease, copies: Sequence[ObjectCopy]) -> None:
+        """Write these records."""
+        self._flows.check(lease)
+        self._records.setdefault(lease.flow_id, {}).update((copy.sequence, copy) for copy in copies)
+
+    async def page(
+        self, flow_id: str, *, statuses: frozenset[CopyStatus], after: int = 0, limit: int = 1000
+    ) -> Sequence[ObjectCopy]:
+        """Records in these statuses, in order of sequence."""
+        records = sorted(self._records.get(flow_id, {}).values(), key=lambda c: c.sequence)
+        return [c for c in records if c.sequence > after and c.status in statuses][:limit]
+
+    async def totals(self, flow_id: str) -> JournalTotals:
+        """Counts and bytes of the flow's records."""
+        records = list(self._records.get(flow_id, {}).values())
+        published = [c for c in records if c.status is CopyStatus.PUBLISHED]
+        return JournalTotals(
+            objects=len(records),
+            bytes=sum(c.source.size for c in records),
+            published_objects=len(published),
+            published_bytes=sum(c.source.size for c in published),
+        )

@@ -1,0 +1,1 @@
+"""Facts and rules of a data flow: no I/O, no framework."""

@@ -1,0 +1,149 @@
+"""DataFlow: what one transfer asks of this data plane, and how far it is.
+
+Persisted entities never hold a secret: an address names the vault alias of its credential (`keyName`).
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from connector_spi.data_address import DataAddress
+from connector_spi.signaling import DataFlowBaseMessage, DataFlowState
+
+FINAL_STATES = frozenset({DataFlowState.COMPLETED, DataFlowState.TERMINATED})
+
+
+class DataFlowRole(StrEnum):
+    """Which end of a push this data plane is."""
+
+    SENDER = "SENDER"
+    """Provider: copies source to destination."""
+    RECEIVER = "RECEIVER"
+    """Consumer: made the destination ready, and waits."""
+
+
+class OwedWork(StrEnum):
+    """What is still to be done after a flow's state has changed; persisted, so that a crash loses none."""
+
+    FAILED_MARKER = "FAILED_MARKER"
+    """Leave the reason at the destination."""
+    COMPLETED_CALLBACK = "COMPLETED_CALLBACK"
+    ERRORED_CALLBACK = "ERRORED_CALLBACK"
+    DESTINATION_RELEASE = "DESTINATION_RELEASE"
+    """Receiver: give back what was made for this flow."""
+    SECRET_DELETION = "SECRET_DELETION"
+    """Delete the credentials that this flow put into the vault. Done last: the marker needs them."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataFlowFailure:
+    """Why a flow ended: safe to log and to send to the other organisation."""
+
+    code: str
+    message: str
+    object_name: str | None = None
+    retryable: bool = False
+    """Whether a new transfer may succeed without anybody changing anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """How far a flow is, in bytes and objects."""
+
+    bytes_copied: int = 0
+    """Staged or published at the destination."""
+    bytes_total: int = 0
+    objects_copied: int = 0
+    """Published."""
+    objects_total: int = 0
+    listing_complete: bool = False
+    """Whether the totals are final: every object was listed, checked and journaled."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataFlow:
+    """One flow. Its id is the `processId` of the control plane's messages, and the `dataFlowId` of our answers."""
+
+    id: str
+    participant_id: str
+    """The participant that owns the flow."""
+    counter_party_id: str
+    agreement_id: str
+    dataset_id: str
+    profile: str
+    role: DataFlowRole
+    state: DataFlowState
+    destination: DataAddress
+    created_at: datetime
+    updated_at: datetime
+    source: DataAddress | None = None
+    """Set for a sender."""
+    marker_process_id: str = ""
+    """The process id that the markers name: the consumer's, where it told us."""
+    nonce: str = ""
+    """Of the transfer; repeated in the markers, so that the consumer knows them for its own."""
+    callback_base: str = ""
+    """Base URL of the control plane's signaling API; empty: the configured one."""
+    started_at: datetime | None = None
+    """When the flow entered STARTED, by start or by resume."""
+    failure: DataFlowFailure | None = None
+    reason: str = ""
+    """What the control plane said when it suspended or terminated the flow."""
+    vault_aliases: tuple[str, ...] = ()
+    """Secrets that this flow put into the vault."""
+    owed: tuple[OwedWork, ...] = ()
+    attempt: int = 0
+    """How often the owed work was tried since the last success."""
+    next_attempt_at: datetime | None = None
+    """When the owed work is due."""
+    counters: Counters = field(default_factory=Counters)
+    version: int = 0
+    """Counts the saves; a save of a stale copy is refused."""
+
+    @classmethod
+    def of_message(
+        cls,
+        message: DataFlowBaseMessage,
+        *,
+        role: DataFlowRole,
+        destination: DataAddress,
+        callback_base: str,
+        at: datetime,
+    ) -> "DataFlow":
+        """A new flow as the message describes it, in the pseudo state INITIALIZED."""
+        return cls(
+            id=message.process_id,
+            participant_id=message.participant_id,
+            counter_party_id=message.counter_party_id,
+            agreement_id=message.agreement_id,
+            dataset_id=message.dataset_id,
+            profile=message.profile,
+            role=role,
+            state=DataFlowState.INITIALIZED,
+            destination=destination,
+            created_at=at,
+            updated_at=at,
+            marker_process_id=message.process_id,
+            callback_base=callback_base,
+        )
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the flow has its outcome."""
+        return self.state in FINAL_STATES
+
+    def owing(self, *work: OwedWork, at: datetime) -> "DataFlow":
+        """A copy that owes this work too, due at once; secrets are deleted last."""
+        owed = {*self.owed, *work}
+        return replace(
+            self, owed=tuple(w for w in OwedWork if w in owed), attempt=0, next_attempt_at=at if owed else None
+        )
+
+    def settled(self, work: OwedWork, *, at: datetime) -> "DataFlow":
+        """A copy that owes this work no more."""
+        owed = tuple(w for w in self.owed if w is not work)
+        return replace(self, owed=owed, attempt=0, next_attempt_at=at if owed else None)
+
+    def postponed(self, *, until: datetime) -> "DataFlow":
+        """A copy whose owed work is due later, one attempt further."""
+        return replace(self, attempt=self.attempt + 1, next_attempt_at=until)

@@ -1,0 +1,95 @@
+"""What can go wrong in a flow, beyond the errors that all packages share."""
+
+from connector_spi.errors import ConflictError, PermanentError, TransientError
+from data_plane.domain.data_flow import DataFlowFailure
+
+
+class DataFlowExistsError(ConflictError):
+    """A flow for this process id exists already."""
+
+    code = "DataFlowExists"
+
+    def __init__(self, *, flow_id: str) -> None:
+        super().__init__(f"A data flow for the process {flow_id!r} exists already.")
+
+
+class StaleDataFlowError(TransientError):
+    """The flow was changed by somebody else since it was read; read it again."""
+
+    code = "StaleDataFlow"
+
+
+class UnsupportedAddressTypeError(PermanentError):
+    """No source or sink is registered for the address type."""
+
+    code = "UnsupportedAddressType"
+
+    def __init__(self, *, direction: str, address_type: str, known: tuple[str, ...]) -> None:
+        super().__init__(f"No {direction} is known for the address type {address_type!r}; known: {', '.join(known)}.")
+
+
+class SourceEmptyError(PermanentError):
+    """The source address matches no object."""
+
+    code = "SourceEmpty"
+
+
+class ObjectTooLargeError(PermanentError):
+    """The object is larger than the destination can hold."""
+
+    code = "ObjectTooLarge"
+
+
+class StagedBlocksLostError(TransientError):
+    """The destination no longer knows the staged blocks; the object has to be sent again under a new nonce."""
+
+    code = "StagedBlocksLost"
+
+
+class BlocksLostRepeatedlyError(PermanentError):
+    """The destination lost the staged blocks of an object again and again: somebody else writes to its name."""
+
+    code = "BlocksLostRepeatedly"
+
+
+class NoProgressError(PermanentError):
+    """Not one block moved for the whole of the no-progress deadline."""
+
+    code = "NoProgress"
+
+    def __init__(self, *, seconds: float, last_error: str) -> None:
+        cause = f" The last error was: {last_error}" if last_error else ""
+        super().__init__(f"No byte was moved for {seconds:g} seconds.{cause}")
+
+
+class FlowTimeLimitError(PermanentError):
+    """The flow ran longer than the absolute cap."""
+
+    code = "TimeLimit"
+
+    def __init__(self, *, seconds: float) -> None:
+        super().__init__(f"The flow took longer than the limit of {seconds:g} seconds.")
+
+
+class FlowFailedError(PermanentError):
+    """A flow's final error, with the object that it concerns."""
+
+    code = "FlowFailed"
+
+    def __init__(self, failure: DataFlowFailure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+    @classmethod
+    def of(cls, error: PermanentError, *, object_name: str | None = None) -> "FlowFailedError":
+        """The final error for this cause."""
+        if isinstance(error, cls):
+            return error
+        retryable = isinstance(error, NoProgressError)
+        return cls(DataFlowFailure(error.code, error.message, object_name, retryable))
+
+
+class FlowStoppedError(TransientError):
+    """The flow was suspended, terminated or completed by a message while it was worked on."""
+
+    code = "FlowStopped"

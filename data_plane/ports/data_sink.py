@@ -1,0 +1,97 @@
+"""DataSink: where the bytes of a flow go to."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from connector_spi.data_address import DataAddress
+from data_plane.domain.data_flow import DataFlow, DataFlowFailure
+from data_plane.domain.object_copy import Block, ObjectCopy, SourceObject
+
+
+class DataSink(Protocol):
+    """The place of one transfer at the destination. Safe for concurrent use.
+
+    An object becomes visible by `commit` alone, whole or not at all. Blocks that are never committed need no clean-up:
+    the technology drops them by itself.
+    """
+
+    async def check_free(self, copy: ObjectCopy) -> None:
+        """Refuse a name that is taken before a large object is sent in vain; `commit` is what guarantees it.
+
+        Raises:
+            PermanentError: an object of this name is there, or the destination refused.
+            TransientError: it did not answer.
+        """
+        ...
+
+    async def stage_block(self, copy: ObjectCopy, index: int, data: Block) -> None:
+        """Send one block, under an id made of the copy's nonce and the index; sending it again replaces it.
+
+        Raises:
+            PermanentError: the destination refused.
+            TransientError: it did not answer, or received other bytes than were sent.
+        """
+        ...
+
+    async def commit(self, copy: ObjectCopy, *, again: bool) -> None:
+        """Publish the object from its `block_count` staged blocks, never over an object that is not ours.
+
+        `again`: an earlier commit of this very copy may have succeeded without our knowing. It then counts as done.
+
+        Raises:
+            StagedBlocksLostError: the destination does not know the blocks (any more).
+            PermanentError: somebody else's object has the name, or as for `stage_block`.
+            TransientError: as for `stage_block`.
+        """
+        ...
+
+    async def mark_complete(self, published: AsyncIterator[ObjectCopy]) -> None:
+        """Leave the evidence that everything is there, with the list of objects; its last write is what readers await.
+
+        Called once all objects are published; doing it again leaves the same evidence.
+
+        Raises:
+            PermanentError, TransientError: as for `stage_block`.
+        """
+        ...
+
+    async def mark_failed(self, failure: DataFlowFailure) -> None:
+        """Leave the reason of a final error.
+
+        Raises:
+            PermanentError, TransientError: as for `stage_block`.
+        """
+        ...
+
+
+class DataSinkFactory(Protocol):
+    """Makes the sinks of one address type."""
+
+    def check(self, address: DataAddress) -> None:
+        """Refuse a bad address before anything is stored.
+
+        Raises:
+            InvalidInputError: names the property.
+        """
+        ...
+
+    def destination_name(self, flow: DataFlow, source: SourceObject, *, single: bool) -> str:
+        """The object's name relative to the transfer's place; `single`: the source address names just this object.
+
+        Checks all that can be known of the object before its first byte.
+
+        Raises:
+            InvalidInputError: the destination, or the evidence protocol, does not allow the name or the metadata.
+        """
+        ...
+
+    def open(self, flow: DataFlow) -> AbstractAsyncContextManager[DataSink]:
+        """The sink of this flow, for as long as the context lasts; resolves its credential from the vault on entry.
+
+        What it publishes names the flow's process and agreement, where the technology has room for it.
+
+        Raises:
+            SecretNotFoundError, VaultForbiddenError, VaultUnavailableError: on entry.
+        """
+        ...

@@ -1,0 +1,108 @@
+"""SignalingGate: who may send messages, and how large they may be. Stands before everything that reads a body."""
+
+import hmac
+import ipaddress
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from connector_spi.errors import ConnectorError
+
+_log = logging.getLogger(__name__)
+
+_OPEN_PATHS: Final = "/api/check/"
+_BEARER: Final = "bearer "
+
+
+class SignalingGate:
+    """ASGI middleware; health checks pass.
+
+    `token` tells the expected bearer token. None means that none is asked for; then only connections to a loopback
+    address or a Unix socket are served. Bodies are read here, up to `max_body_bytes`.
+    """
+
+    def __init__(self, app: ASGIApp, *, token: Callable[[], Awaitable[str]] | None, max_body_bytes: int) -> None:
+        self._app = app
+        self._token = token
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer 401, 413 or 503."""
+        if scope["type"] != "http" or scope["path"].startswith(_OPEN_PATHS):
+            await self._app(scope, receive, send)
+            return
+        refusal = await self._refusal(scope)
+        body = b"" if refusal else await self._body(receive)
+        if body is None:
+            refusal = _answer(413, "BodyTooLarge", f"The body is larger than {self._max_body_bytes} bytes.")
+        if refusal is not None:
+            await refusal(scope, receive, send)
+            return
+        await self._app(scope, _replayed(body or b"", receive), send)
+
+    async def _refusal(self, scope: Scope) -> JSONResponse | None:
+        if self._token is None:
+            if _is_local(scope.get("server")):
+                return None
+            return _answer(401, "Unauthenticated", "Without a token, messages are taken on loopback only.")
+        try:
+            expected = await self._token()
+        except ConnectorError as error:
+            _log.error("the signaling token cannot be read", extra={"reason": error.message})
+            return _answer(503, error.code, "The data plane cannot check tokens now.")
+        if hmac.compare_digest(_bearer_token(scope), expected.encode()):
+            return None
+        return _answer(401, "Unauthenticated", "Send the data plane's token as `Authorization: Bearer <token>`.")
+
+    async def _body(self, receive: Receive) -> bytes | None:
+        """The whole body; None when it is too large or the client went away."""
+        body = bytearray()
+        while True:
+            message = await receive()
+            if message["type"] != "http.request":
+                return None
+            body += message.get("body", b"")
+            if len(body) > self._max_body_bytes:
+                return None
+            if not message.get("more_body", False):
+                return bytes(body)
+
+
+def _answer(status: int, code: str, message: str) -> JSONResponse:
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None  # noqa: PLR2004 - Unauthorized
+    return JSONResponse({"code": code, "message": message}, status_code=status, headers=headers)
+
+
+def _bearer_token(scope: Scope) -> bytes:
+    for name, value in scope["headers"]:
+        if name == b"authorization" and value[: len(_BEARER)].lower() == _BEARER.encode():
+            return bytes(value[len(_BEARER) :].strip())
+    return b""
+
+
+def _is_local(server: tuple[str, int | None] | None) -> bool:
+    """Whether the connection came in on loopback or a Unix socket, of which ASGI tells the path or nothing."""
+    if server is None:
+        return True
+    host, port = server
+    try:
+        return ipaddress.ip_address(host.split("%")[0]).is_loopback
+    except ValueError:
+        return port is None
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """The body once more, then whatever else comes from the client."""
+    given = False
+
+    async def replay() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay
