@@ -1,0 +1,1 @@
+"""The paths of the management API, one module for each resource."""
