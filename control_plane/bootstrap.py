@@ -62,6 +62,7 @@ from sql_storage.database import Database
 MEMORY_DATABASE: Final = "memory://"
 """Database address that keeps everything in memory: for development, nothing outlives the process."""
 _STEP_SHARE_OF_LEASE: Final = 0.8
+_OVERLAPPING_SWEEPS: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -315,7 +316,7 @@ def _loops(
 
 
 def _scheduler(timing: TransferSettings, parts: _Parts) -> AsyncIOScheduler:
-    """APScheduler's part: one job, the sweep for markers; a sweep that is still running is not started again."""
+    """APScheduler's part: one job, the sweep for markers; a few may overlap when a look takes long."""
     checker = StatusChecker(
         processes=parts.stores.transfer_processes,
         evidence=parts.evidence,
@@ -328,7 +329,7 @@ def _scheduler(timing: TransferSettings, parts: _Parts) -> AsyncIOScheduler:
         checker.sweep,
         "interval",
         seconds=timing.status_check_seconds,
-        max_instances=1,
+        max_instances=_OVERLAPPING_SWEEPS,
         coalesce=True,
         misfire_grace_time=None,
         next_run_time=parts.clock.now() + timedelta(seconds=timing.status_check_seconds),

@@ -32,8 +32,8 @@ def _as_text(value: Any) -> Any:
 Pid = Annotated[str, BeforeValidator(_as_text), Field(min_length=1, max_length=512)]
 Name = Annotated[str, BeforeValidator(_as_text), Field(max_length=1024)]
 Url = Annotated[str, Field(max_length=2048)]
-Reasons = Annotated[list[Any] | None, BeforeValidator(_as_list), Field(max_length=100)]
-Rules = Annotated[list[dict[str, Any]] | None, BeforeValidator(_as_list), Field(max_length=1000)]
+Reasons = Annotated[Annotated[list[Any], Field(max_length=100)] | None, BeforeValidator(_as_list)]
+Rules = Annotated[Annotated[list[dict[str, Any]], Field(max_length=1000)] | None, BeforeValidator(_as_list)]
 
 
 class Message(BaseModel):

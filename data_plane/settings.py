@@ -27,11 +27,12 @@ class DataPlaneSettings(BaseModel):
         "control_plane_url.",
     )
     signaling_token_alias: str = Field(
-        default="data-plane-signaling-token",
+        default="signaling-token",
         description="Vault alias of the bearer token that the control plane has to send.",
     )
     callback_token_alias: str = Field(
-        default="", description="Vault alias of the bearer token sent with call-backs; empty: none is sent."
+        default="signaling-token",
+        description="Vault alias of the bearer token sent with call-backs; empty: none is sent.",
     )
     insecure_no_auth: bool = Field(
         default=False,
@@ -68,7 +69,7 @@ class DataPlaneSettings(BaseModel):
     signature_grace_seconds: float = Field(
         default=35.0,
         ge=0,
-        description="How long after its start a flow takes the refusal of its write signature as `not known everywhere yet`.",
+        description="How long after its start a flow takes a refused write signature as `not known everywhere yet`.",
     )
     failed_marker_seconds: float = Field(
         default=3600.0, ge=0, description="How long .failed is tried at a destination that does not answer."

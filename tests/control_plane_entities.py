@@ -177,7 +177,6 @@ transfer_processes = st.builds(
         account=texts,
         container=texts,
         folder=texts,
-        container_created=st.booleans(),
         secret_alias=texts,
         sas_expires_at=_maybe_moments,
     ),

@@ -11,8 +11,12 @@ from uuid import uuid4
 
 import jwt
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    SECP256R1,
+    EllipticCurvePrivateKey,
+    EllipticCurvePublicKey,
+)
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from connector_spi.clock import Clock
 from connector_spi.errors import ConfigurationError, PermanentError, UnauthenticatedError
@@ -60,7 +64,7 @@ class JwtIdentity:
         self._vault = vault
         self._clock = clock
         self._seen: dict[str, float] = {}
-        self._signing_key: tuple[str, datetime] | None = None
+        self._signing_key: tuple[EllipticCurvePrivateKey, datetime] | None = None
 
     async def authorization_for(self, counter_party_id: str) -> str:
         """A fresh token for one message."""
@@ -73,11 +77,7 @@ class JwtIdentity:
             "exp": now + self._token_life,
             "jti": str(uuid4()),
         }
-        try:
-            return _SCHEME + jwt.encode(claims, await self._key(), algorithm=_ALGORITHM)
-        except (ValueError, TypeError, jwt.InvalidKeyError) as error:
-            text = f"The secret under the alias {self._signing_key_alias!r} is not a private key for {_ALGORITHM}."
-            raise SigningKeyError(text) from error
+        return _SCHEME + jwt.encode(claims, await self._key(), algorithm=_ALGORITHM)
 
     async def authenticate(self, authorization: str | None) -> str:
         """Who signed this token."""
@@ -117,13 +117,24 @@ class JwtIdentity:
             self._seen = {key: until for key, until in self._seen.items() if until > limit}
         self._seen[token_id] = expires
 
-    async def _key(self) -> str:
+    async def _key(self) -> EllipticCurvePrivateKey:
         """The private key; kept for seconds only, so that a rotated one is picked up."""
         now = self._clock.now()
         if self._signing_key is None or now > self._signing_key[1]:
-            pem = await self._vault.resolve(self._signing_key_alias)
-            self._signing_key = (pem, now + _KEY_KEPT)
+            key = _private_key(self._signing_key_alias, await self._vault.resolve(self._signing_key_alias))
+            self._signing_key = (key, now + _KEY_KEPT)
         return self._signing_key[0]
+
+
+def _private_key(alias: str, pem: str) -> EllipticCurvePrivateKey:
+    refused = f"The secret under the alias {alias!r} is not a private key for {_ALGORITHM}."
+    try:
+        key = load_pem_private_key(pem.encode(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise SigningKeyError(refused) from error
+    if not isinstance(key, EllipticCurvePrivateKey) or not isinstance(key.curve, SECP256R1):
+        raise SigningKeyError(refused)
+    return key
 
 
 def _public_key(peer: str, pem: str) -> EllipticCurvePublicKey:

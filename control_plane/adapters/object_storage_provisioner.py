@@ -1,12 +1,14 @@
 """ObjectStorageProvisioner: one Azure container and one write-only SAS for each transfer."""
 
 import hashlib
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
 from azure_storage.address import AzureBlobAddress
 from azure_storage.containers import ObjectStorage
+from azure_storage.errors import ContainerNotOursError
 from connector_spi.errors import PermanentError
 from control_plane.domain.transfer_process import ProvisionedResource, TransferProcess
 from control_plane.ports.provisioner import Provisioned
@@ -34,7 +36,6 @@ class ObjectStorageProvisioner:
             account=address.account,
             container=address.container or _CONTAINER_PREFIX + _digest(process),
             folder=address.folder_name,
-            container_created=True,
             secret_alias=f"transfer-process-{process.id}-data-address",
             sas_expires_at=None,
         )
@@ -63,9 +64,9 @@ class ObjectStorageProvisioner:
         )
 
     async def deprovision(self, process: TransferProcess) -> None:
-        """Delete the container if this process created it."""
+        """Delete the container if this process created it; one that is somebody else's stays."""
         plan = _plan(process)
-        if plan.container_created:
+        with suppress(ContainerNotOursError):
             await self._storage.delete_container(
                 plan.account, plan.container, process_id=process.id, key_name=_key_name(process)
             )

@@ -89,7 +89,6 @@ def _encode_provisioned(resource: ProvisionedResource) -> dict[str, Any]:
         "account": resource.account,
         "container": resource.container,
         "folder": resource.folder,
-        "container_created": resource.container_created,
         "secret_alias": resource.secret_alias,
         "sas_expires_at": optional(TIME).encode(resource.sas_expires_at),
     }

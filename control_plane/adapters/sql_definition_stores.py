@@ -7,6 +7,7 @@ from sqlalchemy.exc import IntegrityError
 
 from connector_spi.errors import ConflictError, NotFoundError
 from control_plane.adapters.sql_reader import SqlReader
+from sql_storage.uninterrupted import uninterrupted
 
 Definition = TypeVar("Definition")
 
@@ -14,6 +15,7 @@ Definition = TypeVar("Definition")
 class SqlDefinitionStore(SqlReader[Definition]):
     """Keeps definitions of one kind."""
 
+    @uninterrupted
     async def create(self, definition: Definition) -> None:
         """See DefinitionStore."""
         record = self._codec.to_record(definition)
@@ -23,6 +25,7 @@ class SqlDefinitionStore(SqlReader[Definition]):
         except IntegrityError as error:
             raise ConflictError(f"{self._codec.kind} {record['id']!r} exists already.") from error
 
+    @uninterrupted
     async def replace(self, definition: Definition) -> None:
         """See DefinitionStore."""
         record = self._codec.to_record(definition)
@@ -34,6 +37,7 @@ class SqlDefinitionStore(SqlReader[Definition]):
             )
             self._check_found(result.rowcount, definition_id)
 
+    @uninterrupted
     async def delete(self, definition_id: str) -> None:
         """See DefinitionStore."""
         async with self._database.writing() as session:

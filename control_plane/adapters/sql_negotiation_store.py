@@ -14,6 +14,7 @@ from control_plane.domain.contract_agreement import ContractAgreement
 from control_plane.domain.contract_negotiation import ContractNegotiation
 from control_plane.domain.query import QuerySpec
 from sql_storage.database import Database
+from sql_storage.uninterrupted import uninterrupted
 
 _AGREEMENTS: Final = table_of(ContractAgreementRow)
 
@@ -28,10 +29,12 @@ class SqlContractNegotiationStore(SqlStatefulStore[ContractNegotiation]):
         super().__init__(database, table_of(ContractNegotiationRow), NEGOTIATION_CODEC, clock)
         self._agreements = SqlReader(database, _AGREEMENTS, AGREEMENT_CODEC)
 
+    @uninterrupted
     async def find_agreement(self, agreement_id: str) -> ContractAgreement | None:
         """See ContractNegotiationStore."""
         return await self._agreements.find(agreement_id)
 
+    @uninterrupted
     async def query_agreements(self, query: QuerySpec) -> list[ContractAgreement]:
         """See ContractNegotiationStore."""
         return await self._agreements.query(query)

@@ -10,6 +10,7 @@ from control_plane.adapters.records import RecordCodec
 from control_plane.adapters.sql_json import PostgresJson, SqliteJson
 from control_plane.domain.query import QuerySpec
 from sql_storage.database import Database
+from sql_storage.uninterrupted import uninterrupted
 
 Entity = TypeVar("Entity")
 
@@ -35,6 +36,7 @@ class SqlReader(Generic[Entity]):
         found = await self._read(select(self._table).where(condition).limit(1))
         return found[0] if found else None
 
+    @uninterrupted
     async def _read(self, statement: Select[Any]) -> list[Entity]:
         async with self._database.reading() as session:
             rows = (await (await session.connection()).execute(statement)).all()

@@ -22,6 +22,7 @@ from control_plane.adapters.work_signal import PostgresWorkListener, WorkSignal
 from control_plane.domain.inbox import InboxMessage
 from control_plane.ports.stores import Leased
 from sql_storage.database import Database, DatabaseNow
+from sql_storage.uninterrupted import uninterrupted
 
 Entity = TypeVar("Entity")
 _EARLIEST: Final = from_microseconds(0)
@@ -41,6 +42,7 @@ class SqlStatefulStore(SqlReader[Entity]):
         self._channel = f"control_plane_{table.name}"
         self._listener = None if database.is_sqlite else PostgresWorkListener(database, self._channel, self._signal)
 
+    @uninterrupted
     async def create(self, entity: Entity, *, due_at: datetime | None) -> None:
         """See StatefulEntityStore."""
         due = _optional_microseconds(due_at)
@@ -55,6 +57,7 @@ class SqlStatefulStore(SqlReader[Entity]):
             raise self._conflict(record["id"]) from error
         self._signal.set()
 
+    @uninterrupted
     async def find_by_correlation(self, counter_party_id: str, correlation_id: str) -> Entity | None:
         """See StatefulEntityStore."""
         columns = self._table.c
@@ -62,6 +65,7 @@ class SqlStatefulStore(SqlReader[Entity]):
             and_(columns.counter_party_id == counter_party_id, columns.correlation_id == correlation_id)
         )
 
+    @uninterrupted
     async def append(
         self,
         entity_id: str,
@@ -90,6 +94,7 @@ class SqlStatefulStore(SqlReader[Entity]):
         self._signal.set()
         return True
 
+    @uninterrupted
     async def lease_due(self, *, now: datetime, limit: int, lease_seconds: float, owner: str) -> list[Leased[Entity]]:
         """See StatefulEntityStore."""
         columns = self._table.c
@@ -120,6 +125,7 @@ class SqlStatefulStore(SqlReader[Entity]):
             Leased(self._codec.from_record(row), row["lease_epoch"] + 1, waiting.get(row["id"], ())) for row in rows
         ]
 
+    @uninterrupted
     async def save(
         self, entity: Entity, *, epoch: int, applied: Sequence[InboxMessage], due_at: datetime | None
     ) -> None:
@@ -144,6 +150,7 @@ class SqlStatefulStore(SqlReader[Entity]):
             raise self._conflict(entity_id) from error
         self._signal.set()
 
+    @uninterrupted
     async def next_due_at(self) -> datetime | None:
         """See StatefulEntityStore. A leased entity counts from the end of its lease."""
         columns = self._table.c

@@ -8,6 +8,7 @@ from control_plane.adapters.sql_stateful_store import SqlStatefulStore
 from control_plane.adapters.sql_tables import TransferProcessRow, table_of
 from control_plane.domain.transfer_process import TransferProcess
 from sql_storage.database import Database
+from sql_storage.uninterrupted import uninterrupted
 
 
 class SqlTransferProcessStore(SqlStatefulStore[TransferProcess]):
@@ -16,6 +17,7 @@ class SqlTransferProcessStore(SqlStatefulStore[TransferProcess]):
     def __init__(self, database: Database, clock: Clock) -> None:
         super().__init__(database, table_of(TransferProcessRow), TRANSFER_PROCESS_CODEC, clock)
 
+    @uninterrupted
     async def record_progress(self, process_id: str, progress: DataFlowProgress) -> None:
         """See TransferProcessStore."""
         async with self._database.writing() as session:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from typing import Any, Final
 
-import asyncpg  # type: ignore[import-untyped]
+import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from connector_spi.errors import StoreUnavailableError

@@ -92,13 +92,14 @@ class TransferError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProvisionedResource:
-    """What the consumer made for one transfer: the destination, and where its SAS rests."""
+    """What the consumer made for one transfer: the destination, and where its SAS rests.
+
+    Whether the container is this transfer's own is written in the container itself, by the call that created it.
+    """
 
     account: str
     container: str
     folder: str
-    container_created: bool
-    """Whether this transfer created the container; only then may it ever be deleted."""
     secret_alias: str
     """Vault alias of the SAS."""
     sas_expires_at: datetime | None

@@ -52,7 +52,7 @@ class TransferEvent(StrEnum):
     COMPLETE_BY_COUNTERPARTY = "COMPLETE_BY_COUNTERPARTY"
     """Consumer: the provider says that everything is there."""
     COMPLETE_BY_EVIDENCE = "COMPLETE_BY_EVIDENCE"
-    """Consumer: a valid marker was found before any message came."""
+    """Consumer: a valid marker was found, and all that it lists."""
     FINISH_COMPLETION = "FINISH_COMPLETION"
     TERMINATE = "TERMINATE"
     """This side ends the transfer: a client's wish, a permanent error, or a deadline."""
@@ -119,7 +119,7 @@ _CONSUMER: Final = StateMachine(
         _E.START: [(s, _S.STARTED) for s in (_S.REQUESTED, _S.SUSPENDED, _S.RESUMING, _S.RESUMED)],
         _E.FINISH_RESUME_REQUEST: [(_S.RESUMING, _S.RESUMED)],
         _E.COMPLETE_BY_COUNTERPARTY: [(_S.STARTED, _S.COMPLETING_REQUESTED)],
-        _E.COMPLETE_BY_EVIDENCE: [(_S.STARTED, _S.COMPLETED)],
+        _E.COMPLETE_BY_EVIDENCE: [(_S.STARTED, _S.COMPLETED), (_S.COMPLETING_REQUESTED, _S.COMPLETED)],
         _E.FINISH_COMPLETION: [(_S.COMPLETING_REQUESTED, _S.COMPLETED)],
     },
 )

@@ -167,10 +167,11 @@ class ConsumerActs:
         return fire_resource(process, ResourceEvent.FINISH_DEPROVISIONING, at=self._clock.now())
 
     async def _forget(self, process: TransferProcess) -> None:
-        if process.provisioned is not None:
-            await self._provisioner(process).revoke(process)
+        # The vault first: a storage account that does not answer must not keep the secret alive here.
         if process.secret_alias is not None:
             await self._vault.delete(process.secret_alias)
+        if process.provisioned is not None:
+            await self._provisioner(process).revoke(process)
 
     def _provisioner(self, process: TransferProcess) -> Provisioner:
         return self._provisioners[process.data_destination.type]

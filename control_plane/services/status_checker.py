@@ -1,7 +1,8 @@
 """StatusChecker: the consumer looks for the marker of every running transfer, and asks how far it is.
 
 One sweep goes over all consumer processes that wait for data. What it finds becomes a message in the process's inbox,
-under a fixed id: however many replicas sweep, the finding is applied once, by whoever holds the lease.
+under a fixed id: however many replicas sweep, the finding is applied once, by whoever holds the lease. A look may take
+long (a million objects are listed), so sweeps may overlap, and no process is looked at twice at once.
 """
 
 import asyncio
@@ -31,7 +32,7 @@ _AGE_SHARE: Final = 0.02
 """A transfer that has run for a day is looked at each minute, a new one at every sweep."""
 _WAITING: Final = (
     Criterion(operand_left="type", operator="=", operand_right="CONSUMER"),
-    Criterion(operand_left="state", operator="in", operand_right=["REQUESTED", "STARTED"]),
+    Criterion(operand_left="state", operator="in", operand_right=["REQUESTED", "STARTED", "COMPLETING_REQUESTED"]),
 )
 
 
@@ -53,6 +54,7 @@ class StatusChecker:
         self._clock = clock
         self._interval_seconds = interval_seconds
         self._next_look: dict[str, datetime] = {}
+        self._under_way: set[str] = set()
 
     async def sweep(self) -> None:
         """Look once at every process whose turn it is; never raises for what ports are allowed to raise."""
@@ -77,7 +79,13 @@ class StatusChecker:
 
         async def one(process: TransferProcess) -> None:
             async with slots:
-                await self._look(process)
+                if process.id in self._under_way:
+                    return
+                self._under_way.add(process.id)
+                try:
+                    await self._look(process)
+                finally:
+                    self._under_way.discard(process.id)
 
         async with asyncio.TaskGroup() as looks:
             for process in processes:

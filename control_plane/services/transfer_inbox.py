@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from connector_spi.errors import InvalidTransitionError
 from control_plane.domain.inbox import WAKE, InboxMessage
-from control_plane.domain.transfer_process import TransferError, TransferProcess
+from control_plane.domain.transfer_process import TransferError, TransferProcess, TransferProcessState
 from control_plane.domain.transfer_state_machine import (
     ResourceEvent,
     TransferEvent,
@@ -55,6 +55,9 @@ def apply_inbox(
         if can_fire(process, event):
             process = _fired(process, event, message.payload, now)
             applied.append(message)
+        elif event is TransferEvent.COMPLETE and process.state is TransferProcessState.STARTUP_REQUESTED:
+            # What has finished has started; the message itself waits until the consumer knows of the start.
+            process = fire(process, TransferEvent.CONFIRM_STARTUP, at=now)
         elif process.is_outcome or not will_accept(process, [], event):
             _log.info(
                 "a message came too late and changes nothing",

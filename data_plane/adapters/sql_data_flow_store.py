@@ -14,11 +14,11 @@ from connector_spi.errors import LeaseLostError
 from connector_spi.signaling import DataFlowState
 from data_plane.adapters.sql_mapping import flow_of, flow_values, to_millis
 from data_plane.adapters.sql_tables import AnsweredMessageRow, DataFlowRow
-from data_plane.adapters.uninterrupted import uninterrupted
 from data_plane.domain.data_flow import Counters, DataFlow, DataFlowRole
 from data_plane.domain.errors import DataFlowExistsError, StaleDataFlowError
 from data_plane.ports.data_flow_store import Answer, Lease, LeasedFlow
 from sql_storage.database import Database, DatabaseNow
+from sql_storage.uninterrupted import uninterrupted
 
 
 class SqlDataFlowStore:

@@ -9,11 +9,11 @@ from sqlmodel import col, select
 from data_plane.adapters.sql_data_flow_store import require_lease
 from data_plane.adapters.sql_mapping import copy_of, copy_values
 from data_plane.adapters.sql_tables import ObjectCopyRow
-from data_plane.adapters.uninterrupted import uninterrupted
 from data_plane.domain.object_copy import CopyStatus, ObjectCopy
 from data_plane.ports.data_flow_store import Lease
 from data_plane.ports.object_journal import JournalTotals
 from sql_storage.database import Database
+from sql_storage.uninterrupted import uninterrupted
 
 _CHANGING = ("status", "block_nonce", "block_count", "sha256")
 """What is written when the record is there; the plan itself never changes."""

@@ -72,6 +72,7 @@ TABLES = {
         STARTED               SUSPEND_BY_COUNTERPARTY    SUSPENDING_REQUESTED
         STARTED               COMPLETE_BY_COUNTERPARTY   COMPLETING_REQUESTED
         STARTED               COMPLETE_BY_EVIDENCE       COMPLETED
+        COMPLETING_REQUESTED  COMPLETE_BY_EVIDENCE       COMPLETED
         STARTED               TERMINATE                  TERMINATING
         STARTED               TERMINATE_BY_COUNTERPARTY  TERMINATING_REQUESTED
         SUSPENDING            FINISH_SUSPENSION          SUSPENDED
@@ -92,6 +93,7 @@ TABLES = {
         RESUMED               TERMINATE                  TERMINATING
         RESUMED               TERMINATE_BY_COUNTERPARTY  TERMINATING_REQUESTED
         COMPLETING_REQUESTED  FINISH_COMPLETION          COMPLETED
+        COMPLETING_REQUESTED  COMPLETE_BY_EVIDENCE       COMPLETED
         COMPLETING_REQUESTED  TERMINATE                  TERMINATING
         COMPLETING_REQUESTED  TERMINATE_BY_COUNTERPARTY  TERMINATING_REQUESTED
         TERMINATING           FINISH_TERMINATION         TERMINATED
@@ -188,7 +190,7 @@ def test_an_outcome_has_no_move_and_every_other_reachable_state_can_reach_one(si
     assert reaching == sources | targets
 
 
-@pytest.mark.parametrize(("phase", "event"), itertools.product(P, R))
+@pytest.mark.parametrize(("phase", "event"), list(itertools.product(P, R)))
 def test_each_pair_of_resources_is_a_move_of_the_table_or_is_refused(phase: P, event: R) -> None:
     ended = process_in(CONSUMER, S.COMPLETED, resources=phase)
     target = RESOURCE_TABLE.get((phase, event))

@@ -61,7 +61,6 @@ class PlanningProvisioner:
             account=account,
             container="made-for-it",
             folder="",
-            container_created=True,
             secret_alias="alias",
             sas_expires_at=None,
         )

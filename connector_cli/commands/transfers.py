@@ -1,0 +1,171 @@
+"""`connector transfer`, `connector status` and `connector deprovision`."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+
+import typer
+from rich.table import Column, Table
+
+from connector_cli.commands.options import (
+    DEFAULT_URL,
+    ApiKey,
+    AsJson,
+    CounterpartyAddress,
+    ProcessId,
+    Url,
+    calling,
+)
+from connector_cli.commands.waiting import StillRunningError, ended_badly, moved_by, reason_of, wait_for_end
+from connector_cli.management_client import PROTOCOL, ManagementClient
+from connector_cli.output import INTERRUPTED, console, fail, note, print_json, reported_errors
+
+_SHOWN: Final = 50
+
+Agreement = Annotated[str, typer.Argument(metavar="AGREEMENT-ID", help="What `connector negotiate` printed.")]
+Account = Annotated[str, typer.Option("--account", help="Your storage account; its key is in your connector's vault.")]
+Container = Annotated[
+    str | None, typer.Option("--container", help="Name of the container to create; a new one when left out.")
+]
+ChosenId = Annotated[
+    str | None, typer.Option("--id", help="Your own process id: the same command again then finds the same transfer.")
+]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Return as soon as the request is accepted.")]
+Patience = Annotated[
+    float | None, typer.Option("--timeout", min=1, help="Seconds to wait; the transfer goes on after that.")
+]
+
+
+def transfer(
+    address: CounterpartyAddress,
+    agreement: Agreement,
+    *,
+    account: Account,
+    container: Container = None,
+    process_id: ChosenId = None,
+    no_wait: NoWait = False,
+    timeout: Patience = None,
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = "",
+    as_json: AsJson = False,
+) -> None:
+    """Fetch the data of an agreement into a new container of your storage account, and wait with progress.
+
+    Ctrl-C stops waiting; the transfer goes on. Exit code 1 means that it was terminated; the reason is printed.
+
+    Example: connector transfer https://provider.example/protocol/2025-1 AGREEMENT-ID --account consumeraccount
+
+    Example: connector transfer https://provider.example/protocol/2025-1 AGREEMENT-ID --account acc --no-wait --json
+    """
+    destination = {"type": "AzureStorage", "account": account} | ({"container": container} if container else {})
+    body: dict[str, Any] = {
+        "contractId": agreement,
+        "counterPartyAddress": address,
+        "protocol": PROTOCOL,
+        "transferType": "AzureStorage-PUSH",
+        "dataDestination": destination,
+        "managedResources": True,
+    } | ({"@id": process_id} if process_id else {})
+    with reported_errors():
+        started = calling(url, api_key, lambda client: client.create("transferprocesses", body))
+        note(f"Transfer {started}")
+        process = _first_look(url, api_key, started) if no_wait else _waited(url, api_key, started, timeout, as_json)
+    _print_process(process, as_json=as_json, with_reason=False)
+    if ended_badly(process):
+        raise fail(f"TERMINATED: {reason_of(process) or 'no reason was given'}")
+
+
+def status(
+    process_id: Annotated[
+        str | None, typer.Argument(metavar="PROCESS-ID", help="One transfer; all recent ones when left out.")
+    ] = None,
+    *,
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show one transfer, or the most recent ones.
+
+    Example: connector status
+
+    Example: connector status PROCESS-ID --json
+    """
+    with reported_errors():
+        if process_id is not None:
+            _print_process(_first_look(url, api_key, process_id), as_json=as_json)
+            return
+        query = {"sortField": "createdAt", "sortOrder": "DESC", "limit": _SHOWN}
+        processes = calling(url, api_key, lambda client: client.call("POST", "/v3/transferprocesses/request", query))
+    if as_json:
+        print_json(processes)
+        return
+    table = Table(
+        *(Column(name, overflow="fold") for name in ("Transfer", "Since", "Role", "State", "Asset", "Counterparty"))
+    )
+    for process in processes:
+        since = datetime.fromtimestamp(process["stateTimestamp"] / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+        row = (process["@id"], since, process["type"].lower(), process["state"], process["assetId"])
+        table.add_row(*row, process["counterPartyId"])
+    console.print(table if table.rows else "There are no transfers.")
+
+
+def deprovision(
+    process_id: ProcessId,
+    *,
+    no_wait: NoWait = False,
+    timeout: Annotated[float, typer.Option("--timeout", min=1, help="Seconds to wait for the end.")] = 60,
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = "",
+    as_json: AsJson = False,
+) -> None:
+    """Delete the container that was made for a transfer which has ended, and what is left of its secrets.
+
+    Example: connector deprovision PROCESS-ID
+    """
+
+    async def work(client: ManagementClient) -> dict[str, Any]:
+        if no_wait:
+            await client.call("POST", f"/v3/transferprocesses/{process_id}/deprovision")
+        else:
+            await client.deprovision(process_id, wait_seconds=timeout)
+        return await client.transfer(process_id)
+
+    with reported_errors():
+        process = calling(url, api_key, work)
+    _print_process(process, as_json=as_json)
+
+
+def _first_look(url: str, api_key: str, process_id: str) -> dict[str, Any]:
+    return calling(url, api_key, lambda client: client.transfer(process_id))
+
+
+def _waited(url: str, api_key: str, process_id: str, timeout: float | None, as_json: bool) -> dict[str, Any]:
+    """The process after its end; told on the way out when it goes on without us."""
+    goes_on = f"The transfer goes on. Look again with: connector status {process_id}"
+    try:
+        return calling(
+            url,
+            api_key,
+            lambda client: wait_for_end(client, process_id, patience_seconds=timeout, show_progress=not as_json),
+        )
+    except StillRunningError as error:
+        raise fail(f"{error.message} {goes_on}") from None
+    except KeyboardInterrupt:
+        raise fail(goes_on, INTERRUPTED) from None
+
+
+def _print_process(process: dict[str, Any], *, as_json: bool, with_reason: bool = True) -> None:
+    if as_json:
+        print_json(process)
+        return
+    console.print(f"{process['@id']}  {process['state']}", markup=False)
+    destination = process.get("dataDestination", {})
+    facts = {
+        "asset": process.get("assetId"),
+        "counterparty": process.get("counterPartyId"),
+        "container": destination.get("container"),
+        "moved": moved_by(process),
+        "reason": reason_of(process) if with_reason else "",
+    }
+    for name, value in facts.items():
+        if value:
+            console.print(f"  {name:<13} {value}", markup=False, soft_wrap=True)

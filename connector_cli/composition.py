@@ -1,0 +1,174 @@
+"""Composes the processes: opens the vault, builds the planes, serves their applications until a signal comes."""
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
+
+from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from connector_cli.checks import (
+    check_for_connector,
+    check_for_data_plane,
+    check_secrets,
+    listeners_of,
+    secrets_of_connector,
+    secrets_of_data_plane,
+)
+from connector_cli.configuration import counterparties_of
+from connector_cli.serving import Listener, bound_socket, private_socket, serve, stop_on_signal
+from connector_cli.settings import EMBEDDED_ID, ConnectorSettings, DataPlaneSection, ListenerSection
+from connector_spi.clock import SystemClock
+from connector_spi.errors import SecretNotFoundError
+from connector_spi.vault import Vault
+from control_plane.bootstrap import ControlPlane, build_control_plane
+from control_plane.settings import ControlPlaneSettings, DataPlaneEndpointSettings
+from data_plane.bootstrap import build_data_plane
+from data_plane.settings import DataPlaneSettings
+from management_api.app import create_app
+from vault_adapters.factory import open_vault
+
+logger = logging.getLogger(__name__)
+
+EMBEDDED_TOKEN_ALIAS: Final = "embedded-data-plane-token"
+
+
+def run_connector(settings: ConnectorSettings) -> None:
+    """Run the control plane, its management API and, where that is set, an embedded data plane, until a signal.
+
+    Raises:
+        InvalidConfigurationError, ConfigurationError: a setting cannot work, or the vault lacks a secret.
+        VaultForbiddenError, VaultUnavailableError, StoreUnavailableError: vault or database could not be opened.
+    """
+    plane_settings = control_plane_settings(settings)
+    asyncio.run(_connector(settings, plane_settings))
+
+
+def run_data_plane(settings: ConnectorSettings) -> None:
+    """Run a data plane on its own until a signal.
+
+    Raises:
+        InvalidConfigurationError, ConfigurationError, VaultForbiddenError, VaultUnavailableError,
+        StoreUnavailableError: as for `run_connector`.
+    """
+    check_for_data_plane(settings)
+    asyncio.run(_data_plane(settings))
+
+
+def control_plane_settings(settings: ConnectorSettings) -> ControlPlaneSettings:
+    """The control plane's settings, without an embedded data plane.
+
+    Raises:
+        InvalidConfigurationError: as for `checks.check_for_connector`.
+    """
+    check_for_connector(settings)
+    return ControlPlaneSettings(
+        participant_id=settings.participant.id if settings.participant else "",
+        database_url=settings.database.url,
+        protocol_url=settings.protocol.advertised_url,
+        signaling_url=settings.signaling.advertised_url,
+        identity=settings.identity,
+        counterparties=counterparties_of(settings),
+        data_planes=settings.data_planes,
+        outbound=settings.outbound,
+        storage=settings.storage,
+        transfer=settings.transfer,
+    )
+
+
+async def _connector(settings: ConnectorSettings, plane_settings: ControlPlaneSettings) -> None:
+    async with stop_on_signal() as stop, AsyncExitStack() as stack:
+        sockets = {name: _socket(name, section, stack) for name, section in listeners_of(settings).items()}
+        vault = _opened_vault(settings, stack)
+        await check_secrets(settings, vault, secrets_of_connector(settings))
+        listeners: list[Listener] = []
+        if settings.embedded_data_plane:
+            endpoint, listener = await _embedded_data_plane(settings, vault, stack)
+            listeners.append(listener)
+            data_planes = (*plane_settings.data_planes, endpoint)
+            plane_settings = plane_settings.model_copy(update={"data_planes": data_planes})
+        elif not plane_settings.data_planes:
+            logger.info("no data plane is configured: this connector can receive data, and provide none")
+        plane = await stack.enter_async_context(build_control_plane(plane_settings, vault=vault, clock=SystemClock()))
+        apps = {
+            "management": _management_app(settings, plane, vault),
+            "protocol": _mounted(settings.protocol.path, plane.protocol_app),
+            "signaling": plane.signaling_app,
+        }
+        listeners += [Listener(name=name, app=app, socket=sockets[name]) for name, app in apps.items()]
+        await serve(listeners, stop)
+
+
+def _management_app(settings: ConnectorSettings, plane: ControlPlane, vault: Vault) -> FastAPI:
+    async def api_key() -> str:
+        return await vault.resolve(settings.management.api_key_alias)
+
+    open_to_all = settings.management.insecure_no_auth
+    return create_app(plane, api_key=None if open_to_all else api_key, base_path=settings.management.path)
+
+
+async def _data_plane(settings: ConnectorSettings) -> None:
+    async with stop_on_signal() as stop, AsyncExitStack() as stack:
+        bound = _socket("data_plane", settings.data_plane, stack)
+        vault = _opened_vault(settings, stack)
+        await check_secrets(settings, vault, secrets_of_data_plane(settings))
+        own = settings.data_plane.to_data_plane(settings.storage)
+        app = await stack.enter_async_context(_running_data_plane(own, vault))
+        await serve([Listener(name="data plane", app=app, socket=bound)], stop)
+
+
+async def _embedded_data_plane(
+    settings: ConnectorSettings, vault: Vault, stack: AsyncExitStack
+) -> tuple[DataPlaneEndpointSettings, Listener]:
+    """The data plane in this process, behind a Unix socket: the same messages as to any other."""
+    await _ensure_token(vault, EMBEDDED_TOKEN_ALIAS)
+    own = settings.data_plane.to_data_plane(
+        settings.storage,
+        control_plane_url=settings.signaling.local_url,
+        signaling_token_alias=EMBEDDED_TOKEN_ALIAS,
+        callback_token_alias=EMBEDDED_TOKEN_ALIAS,
+        insecure_no_auth=False,
+    )
+    path, bound = stack.enter_context(private_socket())
+    app = await stack.enter_async_context(_running_data_plane(own, vault))
+    endpoint = DataPlaneEndpointSettings(
+        id=EMBEDDED_ID, url="http://data-plane", socket=str(path), token_alias=EMBEDDED_TOKEN_ALIAS
+    )
+    return endpoint, Listener(name="embedded data plane", app=app, socket=bound)
+
+
+@asynccontextmanager
+async def _running_data_plane(settings: DataPlaneSettings, vault: Vault) -> AsyncIterator[FastAPI]:
+    """The data plane's application while its workers run."""
+    async with (
+        build_data_plane(settings, vault=vault, clock=SystemClock()) as plane,
+        plane.app.router.lifespan_context(plane.app),
+    ):
+        yield plane.app
+
+
+async def _ensure_token(vault: Vault, alias: str) -> None:
+    try:
+        await vault.resolve(alias)
+    except SecretNotFoundError:
+        await vault.store(alias, secrets.token_urlsafe(32))
+
+
+def _opened_vault(settings: ConnectorSettings, stack: AsyncExitStack) -> Vault:
+    vault = open_vault(settings.vault, os.environ)
+    stack.push_async_callback(vault.aclose)
+    return vault
+
+
+def _socket(name: str, section: ListenerSection | DataPlaneSection, stack: AsyncExitStack) -> socket.socket:
+    return stack.enter_context(bound_socket(section.host, section.port, setting=name))
+
+
+def _mounted(path: str, app: FastAPI) -> Starlette:
+    return Starlette(routes=[Mount(path or "/", app)])

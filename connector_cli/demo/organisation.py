@@ -1,0 +1,180 @@
+"""One organisation of the demo: its folder, its vault, its keys, its configuration files and its processes.
+
+Nothing here is shared between the two but public keys and addresses, as between real organisations.
+"""
+
+import json
+import os
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from connector_cli.demo.processes import ConnectorProcess, free_ports
+from connector_cli.management_client import ManagementClient
+from connector_spi.vault import Vault
+from vault_adapters.factory import create_vault
+from vault_adapters.settings import LocalVaultSettings
+
+SIGNING_KEY: Final = "participant-signing-key"
+SIGNALING_TOKEN: Final = "signaling-token"
+API_KEY: Final = "management-api-key"
+
+
+@dataclass(slots=True)
+class Organisation:
+    """A participant with its storage account."""
+
+    name: str
+    account: str
+    account_key: str
+    folder: Path
+    endpoint_template: str
+    has_data_plane: bool
+    api_key: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+    public_key: str = ""
+    ports: list[int] = field(default_factory=lambda: free_ports(4))
+
+    @property
+    def management_url(self) -> str:
+        """Base address of the management API."""
+        return f"http://127.0.0.1:{self.ports[0]}/management"
+
+    @property
+    def protocol_url(self) -> str:
+        """Base address of the Dataspace Protocol, with the version path."""
+        return f"http://127.0.0.1:{self.ports[1]}/protocol/2025-1"
+
+    @property
+    def data_plane_url(self) -> str:
+        """Base address of the separate data plane."""
+        return f"http://127.0.0.1:{self.ports[3]}"
+
+    @property
+    def vault_settings(self) -> LocalVaultSettings:
+        """Where the vault is; control plane and data plane of the organisation share it."""
+        return LocalVaultSettings(type="local", file=self.folder / "vault.bin", key_file=self.folder / "vault.key")
+
+    def open_vault(self) -> Vault:
+        """The organisation's vault, as its operator sees it."""
+        return create_vault(self.vault_settings, os.environ)
+
+    def client(self) -> ManagementClient:
+        """A client of the organisation's management API."""
+        return ManagementClient(self.management_url, self.api_key)
+
+    async def furnish(self) -> None:
+        """Make the vault and put into it what the operator must: signing key, tokens, the storage account's key."""
+        self.folder.mkdir(parents=True, mode=0o700)
+        private_key = ec.generate_private_key(ec.SECP256R1())
+        pem = private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+        public = private_key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        self.public_key = public.decode()
+        vault = self.open_vault()
+        try:
+            await vault.store(SIGNING_KEY, pem)
+            await vault.store(API_KEY, self.api_key)
+            await vault.store(SIGNALING_TOKEN, secrets.token_urlsafe(32))
+            await vault.store(self.account, self.account_key)
+        finally:
+            await vault.aclose()
+
+    def write_configuration(self, counterparty: "Organisation") -> None:
+        """The TOML file of the control plane, and that of the data plane where there is one."""
+        text = self._control_plane_toml(counterparty)
+        (self.folder / "connector.toml").write_text(text, encoding="utf-8")
+        if self.has_data_plane:
+            (self.folder / "data-plane.toml").write_text(self._data_plane_toml(), encoding="utf-8")
+
+    def connector(self) -> ConnectorProcess:
+        """The process of the control plane."""
+        health = f"http://127.0.0.1:{self.ports[0]}/api/check/readiness"
+        return self._process(f"{self.name} connector", ("run", "--config", "connector.toml"), health, "connector.log")
+
+    def data_plane(self) -> ConnectorProcess:
+        """The process of the separate data plane."""
+        arguments = ("data-plane", "--config", "data-plane.toml")
+        health = f"{self.data_plane_url}/api/check/readiness"
+        return self._process(f"{self.name} data plane", arguments, health, "data-plane.log")
+
+    def _process(self, name: str, arguments: tuple[str, ...], health_url: str, log: str) -> ConnectorProcess:
+        return ConnectorProcess(name, arguments, health_url, self.folder, self.folder / log)
+
+    def _control_plane_toml(self, counterparty: "Organisation") -> str:
+        management, protocol, signaling, _ = self.ports
+        data_plane = f"""
+[[data_planes]]
+id = "{self.name}-data-plane"
+url = "{self.data_plane_url}"
+transfer_types = ["AzureStorage-PUSH"]
+token_alias = "{SIGNALING_TOKEN}"
+"""
+        return f"""
+[participant]
+id = "{self.name}"
+
+[management]
+port = {management}
+api_key_alias = "{API_KEY}"
+
+[protocol]
+port = {protocol}
+public_url = "http://127.0.0.1:{protocol}/protocol"
+
+[signaling]
+port = {signaling}
+public_url = "http://127.0.0.1:{signaling}"
+
+[database]
+url = "sqlite:///connector.db"
+
+{self._shared_toml()}
+[identity]
+signing_key_alias = "{SIGNING_KEY}"
+
+[[counterparties]]
+id = "{counterparty.name}"
+public_key = {json.dumps(counterparty.public_key)}
+
+[outbound]
+# Both organisations of the demo are on this machine.
+allow_http = true
+allowed_networks = ["127.0.0.0/8"]
+
+[transfer]
+status_check_seconds = 1
+lease_seconds = 10
+call_seconds = 4
+retry_base_seconds = 0.5
+retry_cap_seconds = 5
+{data_plane if self.has_data_plane else ""}"""
+
+    def _data_plane_toml(self) -> str:
+        return f"""
+{self._shared_toml()}
+[data_plane]
+port = {self.ports[3]}
+database_url = "sqlite:///data-plane.db"
+control_plane_url = "http://127.0.0.1:{self.ports[2]}"
+signaling_token_alias = "{SIGNALING_TOKEN}"
+callback_token_alias = "{SIGNALING_TOKEN}"
+lease_seconds = 4
+progress_seconds = 0.25
+"""
+
+    def _shared_toml(self) -> str:
+        return f"""
+[vault]
+type = "local"
+file = "vault.bin"
+key_file = "vault.key"
+
+[storage]
+endpoint_template = "{self.endpoint_template}"
+
+[logging]
+format = "json"
+"""

@@ -1,0 +1,52 @@
+"""The `connector` command."""
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from connector_cli.commands import config, contracts, identity, processes, transfers, vault
+
+app = typer.Typer(
+    name="connector",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="""Move data between organisations under a contract.
+
+    Prepare: vault init, identity create, vault set, config check. Start: run, data-plane. Use: catalog, negotiate,
+    transfer, status, deprovision; these call a running connector, which CONNECTOR_URL and CONNECTOR_API_KEY name.
+
+    See it work first: connector demo
+    """,
+)
+
+_PREPARE, _START, _USE = "Prepare a connector", "Start", "Use a running connector"
+
+app.add_typer(vault.app, name="vault", rich_help_panel=_PREPARE)
+app.add_typer(identity.app, name="identity", rich_help_panel=_PREPARE)
+app.add_typer(config.app, name="config", rich_help_panel=_PREPARE)
+app.command("run", rich_help_panel=_START)(processes.run)
+app.command("data-plane", rich_help_panel=_START)(processes.data_plane)
+app.command("demo", rich_help_panel=_START)(processes.demo)
+app.command("catalog", rich_help_panel=_USE)(contracts.catalog)
+app.command("negotiate", rich_help_panel=_USE)(contracts.negotiate)
+app.command("transfer", rich_help_panel=_USE)(transfers.transfer)
+app.command("status", rich_help_panel=_USE)(transfers.status)
+app.command("deprovision", rich_help_panel=_USE)(transfers.deprovision)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(version("dataspace-connector"))
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Holds the options that come before a command."""

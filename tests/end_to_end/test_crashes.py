@@ -1,0 +1,73 @@
+"""SIGKILL of each process in the middle of a large transfer; the transfer completes with equal digests."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from connector_cli.demo.flow_watch import wait_for_bytes
+from connector_cli.demo.sample_files import MEBIBYTE, SampleFile, digest_of
+from tests.conftest import AzuriteForTests
+from tests.end_to_end.stage import two_organisations
+
+pytestmark = [pytest.mark.azurite, pytest.mark.end_to_end, pytest.mark.slow, pytest.mark.timeout(600)]
+
+LARGE = SampleFile("large.bin", 256 * MEBIBYTE)
+
+
+@pytest.mark.parametrize("victim", ["data plane", "provider", "consumer"])
+async def test_a_killed_process_goes_on_where_it_was(
+    azurite: AzuriteForTests, tmp_path: Path, container_name: str, victim: str
+) -> None:
+    async with two_organisations(azurite, tmp_path, container_name) as stage:
+        async with stage.source() as container:
+            await container.upload_blob(LARGE.name, b"".join(LARGE.chunks()), max_concurrency=4)
+        await stage.offer("large", blobName=LARGE.name)
+        agreement = await stage.agree("large")
+
+        process_id = await stage.start(agreement)
+        copied = await wait_for_bytes(stage.provider, process_id, LARGE.size_bytes // 5)
+        await stage.processes[victim].kill()
+        assert copied < LARGE.size_bytes, "the transfer was over before its middle was seen"
+        await stage.processes[victim].start()
+
+        process = await stage.ended(process_id, seconds=240)
+
+        assert process["state"] == "COMPLETED", process
+        async with stage.destination(process["dataDestination"]["container"]) as client:
+            assert await digest_of(client, LARGE.name) == LARGE.sha256()
+
+
+async def test_a_provider_that_is_down_for_a_while_is_waited_for(
+    azurite: AzuriteForTests, tmp_path: Path, container_name: str
+) -> None:
+    async with two_organisations(azurite, tmp_path, container_name) as stage:
+        await stage.upload("late.txt", b"late")
+        await stage.offer("late", blobName="late.txt")
+        agreement = await stage.agree("late")
+        await stage.processes["provider"].kill()
+        process_id = await stage.start(agreement)
+        async with stage.consumer.client() as consumer:
+            while await consumer.transfer_state(process_id) != "REQUESTING":
+                pass
+        await stage.processes["provider"].start()
+        assert (await stage.ended(process_id))["state"] == "COMPLETED"
+
+
+async def test_a_data_plane_that_is_down_for_a_while_is_waited_for(
+    azurite: AzuriteForTests, tmp_path: Path, container_name: str
+) -> None:
+    async with two_organisations(azurite, tmp_path, container_name) as stage:
+        await stage.upload("late.txt", b"late")
+        await stage.offer("late", blobName="late.txt")
+        agreement = await stage.agree("late")
+        await stage.processes["data plane"].kill()
+        process_id = await stage.start(agreement)
+        async with stage.consumer.client() as consumer:
+            while await consumer.transfer_state(process_id) != "REQUESTED":
+                pass
+        await stage.processes["data plane"].start()
+        process = await stage.ended(process_id)
+        assert process["state"] == "COMPLETED", process
+        async with stage.destination(process["dataDestination"]["container"]) as client:
+            assert await digest_of(client, "late.txt") == hashlib.sha256(b"late").hexdigest()

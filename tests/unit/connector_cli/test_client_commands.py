@@ -1,0 +1,225 @@
+"""Commands that call a running connector."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from typer.testing import Result
+
+from connector_cli.commands.contracts import chosen_offer
+from connector_cli.management_client import ManagementError
+from tests.unit.connector_cli.scripted_management import HANG_UP, Script, scripted_management
+
+Connector = Callable[..., Result]
+
+ADDRESS = "https://provider.example/protocol/2025-1"
+OFFERS = [{"@id": "offer-1", "permission": [{"action": "use"}]}, {"@id": "offer-2"}]
+CATALOG = {
+    "dataset": [
+        {"@id": "other", "hasPolicy": [{"@id": "offer-0"}], "distribution": [{"format": "AzureStorage-PUSH"}]},
+        {"@id": "asset-1", "hasPolicy": OFFERS, "distribution": []},
+    ]
+}
+PROCESS = {
+    "@id": "tp-1",
+    "type": "CONSUMER",
+    "state": "STARTED",
+    "stateTimestamp": 1772366400123,
+    "assetId": "asset-1",
+    "counterPartyId": "provider",
+    "dataDestination": {"container": "the-container"},
+    "progress": {"bytesCopied": 1_500_000, "bytesTotal": 3_000_000, "objectsCopied": 1},
+}
+TRANSFERS = "/v3/transferprocesses"
+
+
+@pytest.fixture
+def management(monkeypatch: pytest.MonkeyPatch) -> Iterator[Script]:
+    with scripted_management() as script:
+        monkeypatch.setenv("CONNECTOR_URL", script.url)
+        monkeypatch.setenv("CONNECTOR_API_KEY", "the-key")
+        yield script
+
+
+def process(**changes: Any) -> dict[str, Any]:
+    return {**PROCESS, **changes}
+
+
+def test_catalog_shows_assets_and_offers(connector: Connector, management: Script) -> None:
+    management.answers["/v3/catalog/request"] = [CATALOG]
+    result = connector("catalog", ADDRESS, "provider")
+    assert result.exit_code == 0
+    assert not [word for word in ("asset-1", "offer-2", "AzureStorage-PUSH") if word not in result.stdout]
+    assert json.loads(connector("catalog", ADDRESS, "provider", "--json").stdout) == CATALOG
+    assert management.keys == {"the-key"}
+    [(_, _, asked), _] = management.requests
+    assert (asked["counterPartyAddress"], asked["counterPartyId"]) == (ADDRESS, "provider")
+
+
+@pytest.mark.parametrize("catalog", [{}, {"dataset": []}, {"dataset": None}, {"dataset": "odd"}])
+def test_a_catalog_without_offers_is_told(connector: Connector, management: Script, catalog: dict[str, Any]) -> None:
+    management.answers["/v3/catalog/request"] = [catalog]
+    assert "Nothing is offered" in connector("catalog", ADDRESS, "provider").stdout
+
+
+@pytest.mark.parametrize(
+    ("asset", "offer", "found"),
+    [("asset-1", None, ("asset-1", "offer-1")), (None, "offer-2", ("asset-1", "offer-2")), ("other", "offer-0", None)],
+)
+def test_an_offer_is_found_by_asset_or_by_its_own_id(asset: str, offer: str, found: tuple[str, str] | None) -> None:
+    asset_id, chosen = chosen_offer(CATALOG, asset, offer)
+    assert (asset_id, chosen["@id"]) == (found or ("other", "offer-0"))
+
+
+def test_an_offer_of_another_asset_is_not_taken() -> None:
+    with pytest.raises(ManagementError, match="offer-0"):
+        chosen_offer(CATALOG, "asset-1", "offer-0")
+
+
+def test_negotiate_prints_the_agreement(connector: Connector, management: Script) -> None:
+    management.answers |= {
+        "/v3/catalog/request": [CATALOG],
+        "/v3/contractnegotiations": [{"@id": "n-1"}],
+        "/v3/contractnegotiations/n-1": [
+            {"state": "REQUESTED"},
+            {"state": "FINALIZED", "contractAgreementId": "agreement-1"},
+        ],
+    }
+    result = connector("negotiate", ADDRESS, "provider", "asset-1")
+    assert (result.exit_code, result.stdout) == (0, "agreement-1\n")
+    asked = next(body for _, path, body in management.requests if path.endswith("/contractnegotiations"))
+    assert (asked["policy"]["@id"], asked["policy"]["target"]) == ("offer-1", "asset-1")
+
+
+def test_a_negotiation_that_is_terminated_fails_with_the_reason(connector: Connector, management: Script) -> None:
+    management.answers |= {
+        "/v3/catalog/request": [CATALOG],
+        "/v3/contractnegotiations": [{"@id": "n-1"}],
+        "/v3/contractnegotiations/n-1": [{"state": "TERMINATED", "errorDetail": "not for you"}],
+    }
+    result = connector("negotiate", ADDRESS, "provider", "asset-1")
+    assert (result.exit_code, "not for you" in result.stderr) == (1, True)
+
+
+def test_negotiate_needs_an_asset_or_an_offer(connector: Connector) -> None:
+    assert connector("negotiate", ADDRESS, "provider").exit_code == 2
+
+
+def test_transfer_waits_for_the_end(connector: Connector, management: Script) -> None:
+    management.answers |= {
+        TRANSFERS: [{"@id": "tp-1"}],
+        f"{TRANSFERS}/tp-1": [process(), process(), process(state="COMPLETED")],
+    }
+    result = connector("transfer", ADDRESS, "agreement-1", "--account", "acc", "--id", "tp-1", "--container", "c")
+    assert result.exit_code == 0
+    assert "tp-1  COMPLETED" in result.stdout
+    assert "the-container" in result.stdout
+    assert "1.5 MB" in result.stdout
+    asked = management.requests[0][2]
+    del asked["@context"]
+    assert asked == {
+        "@id": "tp-1",
+        "contractId": "agreement-1",
+        "counterPartyAddress": ADDRESS,
+        "protocol": "dataspace-protocol-http:2025-1",
+        "transferType": "AzureStorage-PUSH",
+        "dataDestination": {"type": "AzureStorage", "account": "acc", "container": "c"},
+        "managedResources": True,
+    }
+
+
+def test_transfer_prints_the_final_state_as_json(connector: Connector, management: Script) -> None:
+    management.answers |= {TRANSFERS: [{"@id": "tp-1"}], f"{TRANSFERS}/tp-1": [process(state="COMPLETED")]}
+    result = connector("transfer", ADDRESS, "agreement-1", "--account", "acc", "--json")
+    assert json.loads(result.stdout) == process(state="COMPLETED")
+
+
+@pytest.mark.parametrize("extra", [[], ["--json"]])
+def test_a_transfer_that_is_terminated_fails_with_the_reason(
+    connector: Connector, management: Script, extra: list[str]
+) -> None:
+    ended = process(state="TERMINATED", errorCode="SourceNotFound", errorDetail="no such blob")
+    management.answers |= {TRANSFERS: [{"@id": "tp-1"}], f"{TRANSFERS}/tp-1": [process(), ended]}
+    result = connector("transfer", ADDRESS, "agreement-1", "--account", "acc", *extra)
+    assert result.exit_code == 1
+    assert "no such blob (SourceNotFound)" in result.stderr
+
+
+def test_no_wait_returns_at_once(connector: Connector, management: Script) -> None:
+    management.answers |= {TRANSFERS: [{"@id": "tp-1"}], f"{TRANSFERS}/tp-1": [process(state="INITIAL")]}
+    result = connector("transfer", ADDRESS, "agreement-1", "--account", "acc", "--no-wait")
+    assert (result.exit_code, "tp-1  INITIAL" in result.stdout) == (0, True)
+
+
+def test_a_transfer_that_takes_too_long_goes_on(connector: Connector, management: Script) -> None:
+    management.answers |= {TRANSFERS: [{"@id": "tp-1"}], f"{TRANSFERS}/tp-1": [process()]}
+    result = connector("transfer", ADDRESS, "agreement-1", "--account", "acc", "--timeout", "1")
+    assert (result.exit_code, "connector status tp-1" in result.stderr) == (1, True)
+
+
+def test_waiting_outlives_a_connector_that_is_away_for_a_while(connector: Connector, management: Script) -> None:
+    management.answers |= {
+        TRANSFERS: [{"@id": "tp-1"}],
+        f"{TRANSFERS}/tp-1": [process(), HANG_UP, HANG_UP, process(state="COMPLETED")],
+    }
+    assert connector("transfer", ADDRESS, "agreement-1", "--account", "acc").exit_code == 0
+
+
+def test_ctrl_c_stops_waiting_and_says_that_the_transfer_goes_on(management: Script) -> None:
+    management.answers |= {TRANSFERS: [{"@id": "tp-1"}], f"{TRANSFERS}/tp-1": [process()]}
+    command = [sys.executable, "-m", "connector_cli", "transfer", ADDRESS, "agreement-1", "--account", "acc"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as waiting:
+        management.wait_for_request(f"{TRANSFERS}/tp-1")
+        waiting.send_signal(signal.SIGINT)
+        _, error = waiting.communicate(timeout=60)
+    assert (waiting.returncode, "connector status tp-1" in error) == (130, True), error
+    assert "Traceback" not in error
+    assert not [path for _, path, _ in management.requests if path.endswith("terminate")]
+
+
+def test_status_shows_one_or_the_recent_ones(connector: Connector, management: Script) -> None:
+    management.answers |= {f"{TRANSFERS}/request": [[process()]], f"{TRANSFERS}/tp-1": [process()]}
+    listed = connector("status")
+    assert (listed.exit_code, "tp-1" in listed.stdout, "STARTED" in listed.stdout) == (0, True, True)
+    assert json.loads(connector("status", "--json").stdout) == [process()]
+    assert json.loads(connector("status", "tp-1", "--json").stdout) == process()
+
+
+def test_status_without_transfers_says_so(connector: Connector, management: Script) -> None:
+    management.answers[f"{TRANSFERS}/request"] = [[]]
+    assert "no transfers" in connector("status").stdout
+
+
+def test_deprovision_waits_until_it_is_done(connector: Connector, management: Script) -> None:
+    management.answers |= {
+        f"{TRANSFERS}/tp-1/deprovision": [204],
+        f"{TRANSFERS}/tp-1/state": [{"state": "DEPROVISIONING"}, {"state": "DEPROVISIONED"}],
+        f"{TRANSFERS}/tp-1": [process(state="DEPROVISIONED")],
+    }
+    result = connector("deprovision", "tp-1")
+    assert (result.exit_code, "DEPROVISIONED" in result.stdout) == (0, True)
+
+
+@pytest.mark.parametrize(("status", "exit_code"), [(400, 1), (401, 2), (404, 1), (409, 1), (502, 1)])
+def test_a_refusal_is_printed_and_tells_by_its_exit_code(
+    connector: Connector, management: Script, status: int, exit_code: int
+) -> None:
+    management.answers[f"{TRANSFERS}/tp-1"] = [status]
+    result = connector("status", "tp-1")
+    assert result.exit_code == exit_code
+    assert f"scripted {status}" in result.stderr
+    assert ("CONNECTOR_API_KEY" in result.stderr) is (status == 401)
+
+
+def test_a_connector_that_is_not_there_is_told(connector: Connector) -> None:
+    result = connector("status", "--url", "http://127.0.0.1:1/management")
+    assert (result.exit_code, "cannot be reached" in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:19193", "ftp://x"])
+def test_an_address_that_is_none_is_wrong_usage(connector: Connector, url: str) -> None:
+    assert connector("status", "--url", url).exit_code == 2

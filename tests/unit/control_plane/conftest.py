@@ -1,0 +1,16 @@
+"""What the control plane's unit tests share."""
+
+import pytest
+
+from tests.unit.control_plane.protocol_rig import ProtocolRig
+from tests.unit.control_plane.transfer_rig import TransferRig
+
+
+@pytest.fixture
+def rig() -> TransferRig:
+    return TransferRig()
+
+
+@pytest.fixture
+def protocol() -> ProtocolRig:
+    return ProtocolRig()
