@@ -6,7 +6,7 @@ from typing import Any, Final, Self
 
 import httpx
 
-from connector_spi.errors import ConnectorError
+from connector_spi.errors import PermanentError
 
 CONTEXT: Final = {"@vocab": "https://w3id.org/edc/v0.0.1/ns/"}
 PROTOCOL: Final = "dataspace-protocol-http:2025-1"
@@ -14,7 +14,7 @@ ENDED: Final = frozenset({"COMPLETED", "TERMINATED", "DEPROVISIONING", "DEPROVIS
 _ACCEPTED: Final = 300
 
 
-class ManagementError(ConnectorError):
+class ManagementError(PermanentError):
     """The management API refused, or what was asked of it ended badly (then `status` is 0)."""
 
     code = "Management"

@@ -45,6 +45,8 @@ class OutboundAddressPolicy:
         host = parts.hostname
         if not host or parts.username or parts.password:
             raise ForbiddenAddressError("The address has no host, or carries a user name or password.")
+        if "%" in host or " " in url or not url.isprintable():
+            raise ForbiddenAddressError("The address holds a character that no address holds.")
         if self.allowed_hosts and not any(_matches(host, pattern) for pattern in self.allowed_hosts):
             raise ForbiddenAddressError(f"The host {host!r} is not among the allowed hosts.")
         return host, port or (443 if parts.scheme == "https" else 80)

@@ -70,6 +70,8 @@ def create_signaling_app(service: DataFlowService, authenticator: DataPlaneAuthe
     async def receive(request: Request, process_id: str, name: str) -> JSONResponse:
         try:
             data_planes = await authenticator.authenticate(request.headers.get("Authorization"))
+            if "\0" in process_id:
+                raise NotFoundError(kind="TransferProcess", object_id=process_id)
             message = validated(DataFlowStatusMessage, await read_json_object(request))
             await callbacks.named(name)(data_planes, process_id, message)
         except ConnectorError as error:

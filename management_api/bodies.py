@@ -9,10 +9,10 @@ from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
 from connector_spi.data_address import SECRET_PROPERTIES
+from connector_spi.json_body import BodyTooLargeError
 from management_api import json_ld
 from management_api.errors import (
     BodyTimeoutError,
-    BodyTooLargeError,
     InvalidBodyError,
     MalformedRequestError,
     UnsupportedMediaTypeError,
@@ -56,19 +56,23 @@ def read_body(model: type[Model], body: bytes, limits: InputLimits) -> Model:
 async def _received(request: Request, limits: InputLimits) -> bytes:
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limits.body_bytes:
-        raise BodyTooLargeError(limit_bytes=limits.body_bytes)
+        raise _too_large(limits)
     body = bytearray()
     try:
         async with asyncio.timeout(limits.body_seconds):
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > limits.body_bytes:
-                    raise BodyTooLargeError(limit_bytes=limits.body_bytes)
+                    raise _too_large(limits)
     except TimeoutError:
         raise BodyTimeoutError(f"The request body did not arrive within {limits.body_seconds:g} seconds.") from None
     if body:
         _check_media_type(request)
     return bytes(body)
+
+
+def _too_large(limits: InputLimits) -> BodyTooLargeError:
+    return BodyTooLargeError(f"The request body is larger than {limits.body_bytes} bytes.")
 
 
 def _check_media_type(request: Request) -> None:

@@ -36,15 +36,6 @@ class UnsupportedMediaTypeError(PermanentError):
     code = "UnsupportedMediaType"
 
 
-class BodyTooLargeError(PermanentError):
-    """The body is larger than this API accepts."""
-
-    code = "BodyTooLarge"
-
-    def __init__(self, *, limit_bytes: int) -> None:
-        super().__init__(f"The request body is larger than {limit_bytes} bytes.")
-
-
 class BodyTimeoutError(TransientError):
     """The body did not arrive in time."""
 

@@ -26,10 +26,10 @@ from connector_spi.errors import (
     TransientError,
     UnauthenticatedError,
 )
+from connector_spi.json_body import BodyTooLargeError
 from connector_spi.log_context import redacted
 from management_api.errors import (
     BodyTimeoutError,
-    BodyTooLargeError,
     InvalidBodyError,
     MalformedRequestError,
     UnsupportedMediaTypeError,

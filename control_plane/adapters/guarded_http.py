@@ -14,7 +14,7 @@ RESPONSE_MAX_BYTES: Final = 64 * 1024 * 1024
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):
-    """Checks each request's address against the policy and connects to the resolved address that passed."""
+    """Checks each request's address against the policy and connects to a resolved address that passed."""
 
     def __init__(self, policy: OutboundAddressPolicy) -> None:
         self._policy = policy
@@ -30,11 +30,18 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             httpx.TransportError: it could not be reached.
         """
         host, port = self._policy.check_url(str(request.url))
-        address = self._policy.check_resolved(host, await _resolved(host, port, request))
+        addresses = await _resolved(host, port, request)
+        self._policy.check_resolved(host, addresses)
         # The certificate and the Host header stay those of the name; only the connection goes to the address.
         request.extensions = {**request.extensions, "sni_hostname": host}
-        request.url = request.url.copy_with(host=address)
-        return await self._inner.handle_async_request(request)
+        failure = httpx.ConnectError(f"The host {host!r} has no address.", request=request)
+        for address in addresses:
+            request.url = request.url.copy_with(host=address)
+            try:
+                return await self._inner.handle_async_request(request)
+            except httpx.ConnectError as error:
+                failure = error
+        raise failure
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -75,4 +82,4 @@ async def _resolved(host: str, port: int, request: httpx.Request) -> list[str]:
         found: list[Any] = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError) as error:
         raise httpx.ConnectError(f"The host {host!r} cannot be resolved.", request=request) from error
-    return [str(entry[4][0]) for entry in found]
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))

@@ -2,6 +2,8 @@
 
 import pytest
 
+from control_plane.adapters.memory_stores import memory_stores
+from control_plane.ports.stores import Stores
 from tests.unit.control_plane.protocol_rig import ProtocolRig
 from tests.unit.control_plane.transfer_rig import TransferRig
 
@@ -14,3 +16,8 @@ def rig() -> TransferRig:
 @pytest.fixture
 def protocol() -> ProtocolRig:
     return ProtocolRig()
+
+
+@pytest.fixture
+def stores() -> Stores:
+    return memory_stores()

@@ -13,7 +13,8 @@ from control_plane.domain.transfer_state_machine import WAITING, TransferEvent
 from control_plane.ports.completion_evidence import Arrived, Failed
 from tests.unit.control_plane.transfer_rig import ALIAS, SAS, TRUSTED, TransferRig
 
-S, E = TransferProcessState, TransferEvent
+S = TransferProcessState
+E = TransferEvent
 ARRIVED = Arrived(object_count=1, bytes_total=1)
 
 

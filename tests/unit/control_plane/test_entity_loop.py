@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 
 from connector_spi.clock import SystemClock
 from connector_spi.errors import LeaseLostError, StoreUnavailableError
@@ -27,17 +28,17 @@ class UnreliableStore(MemoryTransferProcessStore):
         self.failing_leases = 0
         self.failing_saves = 0
 
-    async def lease_due(self, **arguments: object) -> list[Leased[TransferProcess]]:  # type: ignore[override]
+    async def lease_due(self, **arguments: Any) -> list[Leased[TransferProcess]]:
         if self.failing_leases > 0:
             self.failing_leases -= 1
             raise StoreUnavailableError("down")
-        return await super().lease_due(**arguments)  # type: ignore[arg-type]
+        return await super().lease_due(**arguments)
 
-    async def save(self, entity: TransferProcess, **arguments: object) -> None:  # type: ignore[override]
+    async def save(self, entity: TransferProcess, **arguments: Any) -> None:
         if self.failing_saves > 0:
             self.failing_saves -= 1
             raise StoreUnavailableError("down")
-        await super().save(entity, **arguments)  # type: ignore[arg-type]
+        await super().save(entity, **arguments)
 
 
 async def finish(leased: Leased[TransferProcess]) -> Step[TransferProcess]:

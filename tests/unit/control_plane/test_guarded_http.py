@@ -94,7 +94,7 @@ async def test_one_private_address_among_public_ones_is_enough_to_refuse(
     names: dict[str, list[str]], addresses: list[str]
 ) -> None:
     names["mixed.example"] = addresses
-    with pytest.raises(ForbiddenAddressError, match="127.0.0.1"):
+    with pytest.raises(ForbiddenAddressError, match=r"127\.0\.0\.1"):
         await get("http://mixed.example/", OutboundAddressPolicy(allow_http=True))
 
 

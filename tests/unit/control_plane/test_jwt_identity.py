@@ -112,7 +112,7 @@ async def test_a_vault_that_is_down_is_a_passing_trouble() -> None:
 
 
 def other_keys() -> list[str]:
-    keys = [
+    keys: list[rsa.RSAPublicKey | ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey] = [
         rsa.generate_private_key(public_exponent=65537, key_size=2048).public_key(),
         ed25519.Ed25519PrivateKey.generate().public_key(),
         ec.generate_private_key(ec.SECP384R1()).public_key(),

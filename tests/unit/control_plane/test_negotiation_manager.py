@@ -22,7 +22,8 @@ from tests.control_plane_entities import NOW, USE, agreement, moment, negotiatio
 from tests.fakes import FakeCounterparty, ManualClock, unavailable
 from tests.unit.control_plane.transfer_rig import LIMIT, PATIENCE
 
-S, E = NegotiationState, NegotiationEvent
+S = NegotiationState
+E = NegotiationEvent
 CONSUMER, PROVIDER = NegotiationType.CONSUMER, NegotiationType.PROVIDER
 AGREED = {"agreementId": "agreement-1", "timestamp": NOW.isoformat()}
 

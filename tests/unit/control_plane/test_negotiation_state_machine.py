@@ -18,7 +18,8 @@ from tests.control_plane_entities import moment, negotiation
 from tests.fakes import FakeCounterparty, ManualClock
 from tests.unit.control_plane.transfer_rig import PATIENCE
 
-S, E = NegotiationState, NegotiationEvent
+S = NegotiationState
+E = NegotiationEvent
 CONSUMER, PROVIDER = NegotiationType.CONSUMER, NegotiationType.PROVIDER
 
 CODES = {
@@ -60,7 +61,9 @@ OPEN = {
 
 def expected(side: NegotiationType) -> dict[tuple[S, E], S]:
     rows = [line.split() for line in FORWARD[side].strip().splitlines()]
-    moves = {(S[source], E(event)): S[target] for source, event, target in rows}
+    moves = {
+        (NegotiationState[source], NegotiationEvent(event)): NegotiationState[target] for source, event, target in rows
+    }
     moves |= {(state, E.TERMINATE): S.TERMINATING for state in OPEN[side]}
     moves |= {(state, E.TERMINATE_BY_COUNTERPARTY): S.TERMINATED for state in (*OPEN[side], S.TERMINATING)}
     return moves | {(S.TERMINATING, E.FINISH_TERMINATION): S.TERMINATED}

@@ -54,7 +54,7 @@ async def _forged() -> dict[str, str | None]:
         "wrong audience": f"Bearer {ours}",
         "unknown issuer": await token(identity("did:web:strangers")),
         "another's key": f"Bearer {jwt.encode(claims, key_of(OTHERS), algorithm='ES256')}",
-        "unsigned": f"Bearer {jwt.encode(claims, None, algorithm='none')}",
+        "unsigned": f"Bearer {jwt.encode(claims, '', algorithm='none')}",
         "public key as a secret": f"Bearer {jwt.encode(claims, 'k' * 32, algorithm='HS256')}",
         "expired": _signed({**claims, "iat": claims["iat"] - 900, "exp": claims["exp"] - 900}),
         "from the future": _signed({**claims, "iat": claims["iat"] + 300, "exp": claims["exp"] + 300}),
@@ -83,7 +83,7 @@ def _base64(text: str) -> str:
     return jwt.utils.base64url_encode(text.encode()).decode()
 
 
-async def _all_calls(client: httpx.AsyncClient, headers: dict[str, bytes]) -> list[httpx.Response]:
+async def _all_calls(client: httpx.AsyncClient, headers: list[tuple[bytes, bytes]]) -> list[httpx.Response]:
     answers = [await client.get(path, headers=headers) for path in GETS]
     return answers + [await client.post(path, json={}, headers=headers) for path in POSTS]
 
@@ -94,7 +94,7 @@ async def test_every_endpoint_refuses_who_does_not_prove_who_is_calling_and_tell
     told = set()
     async with protocol.http() as client:
         for wrong, header in (await _forged()).items():
-            headers = {} if header is None else {"Authorization": header.encode("utf-8")}
+            headers = [] if header is None else [(b"Authorization", header.encode())]
             for answer in await _all_calls(client, headers):
                 assert answer.status_code == 401, f"{wrong}: {answer.request.url}"
                 told.add((answer.json()["code"], *answer.json()["reason"]))

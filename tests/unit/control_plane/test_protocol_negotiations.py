@@ -29,6 +29,10 @@ AGREEMENT = {
     "timestamp": "2026-03-01T12:00:00+01:00",
     "permission": [{"action": "use"}],
 }
+OWN_MEMBERS: dict[str, dict[str, Any]] = {
+    "agreement": {"agreement": AGREEMENT},
+    "events": {"eventType": "FINALIZED"},
+}
 
 
 async def known(protocol: ProtocolRig, side: NegotiationType, state: S, **changes: Any) -> None:
@@ -38,8 +42,7 @@ async def known(protocol: ProtocolRig, side: NegotiationType, state: S, **change
 
 def message(path: str, side: NegotiationType, **members: Any) -> dict[str, Any]:
     pids = ("n-1", "their-pid") if side is CONSUMER else ("their-pid", "n-1")
-    own: dict[str, Any] = {"agreement": {"agreement": AGREEMENT}, "events": {"eventType": "FINALIZED"}}.get(path, {})
-    return told(PATHS[path], *pids, **{**own, **members})
+    return told(PATHS[path], *pids, **{**OWN_MEMBERS.get(path, {}), **members})
 
 
 async def waiting(protocol: ProtocolRig) -> list[tuple[str, Mapping[str, Any]]]:
@@ -240,7 +243,7 @@ async def test_the_negotiation_of_somebody_else_does_not_exist(protocol: Protoco
 )
 async def test_a_negotiation_is_shown_in_the_protocols_words(protocol: ProtocolRig, state: str, shown: str) -> None:
     for name in state.split():
-        found = examples.negotiation(name, state=S[name], correlation_id=f"pid-{name}", type=PROVIDER)
+        found = examples.negotiation(name, state=NegotiationState[name], correlation_id=f"pid-{name}", type=PROVIDER)
         await protocol.stores.contract_negotiations.create(found, due_at=None)
         body = (await protocol.call("GET", f"negotiations/{name}")).json()
         assert (body["state"], body["providerPid"], body["consumerPid"]) == (shown, name, f"pid-{name}")

@@ -14,7 +14,8 @@ from control_plane.domain.transfer_state_machine import WAITING, TransferEvent
 from tests.fakes import unavailable
 from tests.unit.control_plane.transfer_rig import TransferRig
 
-S, E = TransferProcessState, TransferEvent
+S = TransferProcessState
+E = TransferEvent
 
 
 async def started(rig: TransferRig) -> None:

@@ -21,7 +21,8 @@ from control_plane.services.status_checker import StatusChecker
 from tests.fakes import ManualClock, unavailable
 from tests.unit.control_plane.transfer_rig import TransferRig
 
-S, E = TransferProcessState, TransferEvent
+S = TransferProcessState
+E = TransferEvent
 ARRIVED = Arrived(object_count=2, bytes_total=30)
 PROGRESS = DataFlowProgress(bytes_copied=10, bytes_total=20)
 
@@ -174,7 +175,7 @@ class DownStore(MemoryTransferProcessStore):
 class ForgetfulStore(MemoryTransferProcessStore):
     """Answers, but writes nothing."""
 
-    async def append(self, entity_id: str, message: InboxMessage, accept: object) -> bool:  # type: ignore[override]
+    async def append(self, entity_id: str, message: InboxMessage, accept: object) -> bool:
         raise StoreUnavailableError(f"down: {entity_id} {message.id} {accept}")
 
 

@@ -27,7 +27,8 @@ from tests.control_plane_entities import NOW, moment
 from tests.fakes import unavailable
 from tests.unit.control_plane.transfer_rig import ALIAS, LIMIT, SAS, TransferRig
 
-S, E = TransferProcessState, TransferEvent
+S = TransferProcessState
+E = TransferEvent
 CONSUMER, PROVIDER = TransferProcessType.CONSUMER, TransferProcessType.PROVIDER
 OF_PROVIDER = {S.STARTING, S.STARTUP_REQUESTED, S.RESUMING_REQUESTED, S.COMPLETING}
 OPEN = [(PROVIDER if s in OF_PROVIDER else CONSUMER, s) for s in S if s not in OUTCOMES] + [

@@ -22,7 +22,8 @@ from tests.control_plane_entities import NOW, transfer_process
 from tests.fakes import unavailable
 from tests.unit.control_plane.transfer_rig import TransferRig
 
-S, E = TransferProcessState, TransferEvent
+S = TransferProcessState
+E = TransferEvent
 
 FROM_OUTSIDE = {
     TransferProcessType.CONSUMER: [

@@ -1,6 +1,7 @@
 """Every (state, event) pair of a transfer, on both sides: in the table written down here, or refused."""
 
 import itertools
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,10 @@ from control_plane.domain.transfer_state_machine import (
 )
 from tests.control_plane_entities import moment, transfer_process
 
-S, E, P, R = TransferProcessState, TransferEvent, ResourcePhase, ResourceEvent
+S = TransferProcessState
+E = TransferEvent
+P = ResourcePhase
+R = ResourceEvent
 CONSUMER, PROVIDER = TransferProcessType.CONSUMER, TransferProcessType.PROVIDER
 
 CODES = {
@@ -154,13 +158,16 @@ PAIRS = list(itertools.product(TransferProcessType, S, E))
 
 def expected(side: TransferProcessType) -> dict[tuple[S, E], S]:
     rows = [line.split() for line in TABLES[side].strip().splitlines()]
-    return {(S[source], E(event)): S[target] for source, event, target in rows}
+    return {
+        (TransferProcessState[source], TransferEvent(event)): TransferProcessState[target]
+        for source, event, target in rows
+    }
 
 
 EXPECTED = {side: expected(side) for side in TransferProcessType}
 
 
-def process_in(side: TransferProcessType, state: S, **changes: object) -> TransferProcess:
+def process_in(side: TransferProcessType, state: S, **changes: Any) -> TransferProcess:
     return transfer_process(type=side, state=state, **changes)
 
 
