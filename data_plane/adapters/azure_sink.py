@@ -8,6 +8,7 @@ the same whoever wrote it, and a foreign one with content differs in size from t
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
@@ -20,7 +21,9 @@ from azure_storage.errors import (
     AuthenticationFailedError,
     AuthorizationFailureError,
     BlobAlreadyExistsError,
+    ContainerNotFoundError,
     InvalidBlockListError,
+    SasExpiredError,
 )
 from azure_storage.metadata import metadata_headers, percent_encoded
 from azure_storage.object_names import destination_name
@@ -34,10 +37,21 @@ from data_plane.domain.data_flow import DataFlow, DataFlowFailure
 from data_plane.domain.errors import StagedBlocksLostError
 from data_plane.domain.object_copy import Block, ObjectCopy, SourceObject
 
+_log = logging.getLogger(__name__)
+
 _INLINE_BYTES: Final = 64 * 1024
 """Below this, a hop to a thread costs more than the checksum."""
 _LONGEST_ORIGINAL_NAME: Final = 2048
 """Bytes of the encoded name in the metadata, which has 8 KiB in all; a longer one is left out."""
+
+
+_SHUT_OUT: Final = (
+    AuthenticationFailedError,
+    AuthorizationFailureError,
+    ContainerNotFoundError,
+    SasExpiredError,
+)
+"""What a write is answered once the consumer has revoked the signature, or removed the container."""
 
 
 class SignatureNotHonouredYetError(TransientError):
@@ -98,9 +112,14 @@ class AzureStorageDataSink:
         except InvalidBlockListError as error:
             raise StagedBlocksLostError(error.message) from error
 
-    async def mark_complete(self, published: AsyncIterator[ObjectCopy]) -> None:
+    async def mark_complete(self, published: AsyncIterator[ObjectCopy], *, again: bool) -> None:
         """Write the manifest pages, then `.complete`."""
-        await write_complete(self._flow, published, self._write)
+        try:
+            await write_complete(self._flow, published, self._write)
+        except _SHUT_OUT as error:
+            if not again:
+                raise
+            _log.warning("the evidence was seen before this crash was over", extra={"reason": error.message})
 
     async def mark_failed(self, failure: DataFlowFailure) -> None:
         """Write `.failed`."""

@@ -86,7 +86,12 @@ def flow_of(row: DataFlowRow) -> DataFlow:
         attempt=row.attempt,
         next_attempt_at=to_moment(row.next_attempt_at),
         counters=Counters(
-            row.bytes_copied, row.bytes_total, row.objects_copied, row.objects_total, row.listing_complete
+            row.bytes_copied,
+            row.bytes_total,
+            row.objects_copied,
+            row.objects_total,
+            row.listing_complete,
+            row.evidence_begun,
         ),
         version=row.version,
     )

@@ -40,6 +40,7 @@ class DataFlowRow(SQLModel, table=True):
     objects_copied: int = Field(default=0, sa_type=BigInteger)
     objects_total: int = Field(default=0, sa_type=BigInteger)
     listing_complete: bool = False
+    evidence_begun: bool = False
 
     lease_worker: str | None = None
     lease_epoch: int = 0

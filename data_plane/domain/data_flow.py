@@ -58,6 +58,8 @@ class Counters:
     objects_total: int = 0
     listing_complete: bool = False
     """Whether the totals are final: every object was listed, checked and journaled."""
+    evidence_begun: bool = False
+    """Whether the evidence was begun to be written: from then on the reader may have seen it, and closed the door."""
 
 
 @dataclass(frozen=True, slots=True)

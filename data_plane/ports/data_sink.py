@@ -46,10 +46,11 @@ class DataSink(Protocol):
         """
         ...
 
-    async def mark_complete(self, published: AsyncIterator[ObjectCopy]) -> None:
+    async def mark_complete(self, published: AsyncIterator[ObjectCopy], *, again: bool) -> None:
         """Leave the evidence that everything is there, with the list of objects; its last write is what readers await.
 
-        Called once all objects are published; doing it again leaves the same evidence.
+        Called once all objects are published; doing it again leaves the same evidence. `again`: it was begun before a
+        crash, so the reader may have seen it and ended this flow's access; being shut out then counts as done.
 
         Raises:
             PermanentError, TransientError: as for `stage_block`.

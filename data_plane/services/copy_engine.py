@@ -13,7 +13,7 @@ from data_plane.domain.data_flow import DataFlow
 from data_plane.domain.errors import FlowFailedError
 from data_plane.domain.object_copy import CopyStatus, ObjectCopy
 from data_plane.ports.data_flow_store import DataFlowStore, LeasedFlow
-from data_plane.ports.data_sink import DataSinkFactory
+from data_plane.ports.data_sink import DataSink, DataSinkFactory
 from data_plane.ports.data_source import DataSource, DataSourceFactory
 from data_plane.ports.object_journal import ObjectJournal
 from data_plane.services.byte_budget import ByteBudget
@@ -83,7 +83,7 @@ class CopyEngine:
                 max_blocks=self.limits.max_blocks,
             )
             await self._copy_objects(flow, copier, retried)
-            await retried(lambda: sink.mark_complete(self._records(flow.id, _PUBLISHED)))
+            await self._leave_evidence(leased, sink, meter, retried)
 
     async def _plan(
         self,
@@ -100,6 +100,13 @@ class CopyEngine:
         meter.planned(await retried(lambda: self.journal.totals(flow.id)))
         # Durable before the first object is published: a plan that is made anew would forget what was published.
         await retried(lambda: self.store.renew(lease, meter.counters(), seconds=self.lease_seconds))
+
+    async def _leave_evidence(self, leased: LeasedFlow, sink: DataSink, meter: ProgressMeter, retried: Retrier) -> None:
+        flow, lease = leased.flow, leased.lease
+        meter.evidence_begun()
+        await retried(lambda: self.store.renew(lease, meter.counters(), seconds=self.lease_seconds))
+        again = flow.counters.evidence_begun
+        await retried(lambda: sink.mark_complete(self._records(flow.id, _PUBLISHED), again=again))
 
     async def _copy_objects(self, flow: DataFlow, copier: ObjectCopier, retried: Retrier) -> None:
         slots = asyncio.Semaphore(self.limits.max_objects)

@@ -24,6 +24,7 @@ class ProgressMeter:
         self._objects_copied = counters.objects_copied
         self._objects_total = counters.objects_total
         self._listing_complete = counters.listing_complete
+        self._evidence_begun = counters.evidence_begun
         self._monotonic = monotonic
         self._samples: deque[tuple[float, int]] = deque([(monotonic(), self._bytes_copied)])
         self.on_activity: Callable[[], None] = lambda: None
@@ -68,6 +69,11 @@ class ProgressMeter:
         self._objects_copied += 1
         self.on_activity()
 
+    def evidence_begun(self) -> None:
+        """Everything is published; the evidence is about to be written."""
+        self._evidence_begun = True
+        self.on_activity()
+
     def counters(self) -> Counters:
         """How far the flow is."""
         return Counters(
@@ -76,6 +82,7 @@ class ProgressMeter:
             self._objects_copied,
             self._objects_total,
             self._listing_complete,
+            self._evidence_begun,
         )
 
     def progress(self) -> DataFlowProgress:

@@ -176,7 +176,7 @@ async def test_a_lease_that_ran_out_goes_to_the_next_and_the_first_cannot_write_
 async def test_a_renewed_lease_holds_and_its_counters_are_there_for_everybody(stores: FlowStores) -> None:
     await stores.flows.add(a_data_flow())
     held = await leased(stores, seconds=SHORT)
-    counters = Counters(2**40, 2**41, 3, 4, listing_complete=True)
+    counters = Counters(2**40, 2**41, 3, 4, listing_complete=True, evidence_begun=True)
     renewed = await stores.flows.renew(held.lease, counters, seconds=60)
     assert renewed.counters == counters
     assert await stores.flows.find("flow-1") == renewed

@@ -44,15 +44,22 @@ class Place:
     change: Callable[[str, bytes], Awaitable[None]]
     remove: Callable[[str], Awaitable[None]]
     delivered: Callable[[], Awaitable[dict[str, bytes]]]
+    shut_out: Callable[[], Awaitable[None]]
 
 
 @pytest.fixture(params=["memory", pytest.param("azure", marks=pytest.mark.azurite)])
-async def place(request: pytest.FixtureRequest, container_name: str) -> AsyncIterator[Place]:
+def azurite_or_memory(request: pytest.FixtureRequest) -> AzuriteForTests | None:
+    """Azurite, or None for memory. Not async: an async fixture cannot ask for another one while it runs."""
+    return None if request.param == "memory" else request.getfixturevalue("azurite")
+
+
+@pytest.fixture
+async def place(azurite_or_memory: AzuriteForTests | None, container_name: str) -> AsyncIterator[Place]:
     async with AsyncExitStack() as stack:
-        if request.param == "memory":
+        if azurite_or_memory is None:
             yield memory_place()
         else:
-            yield await azure_place(request.getfixturevalue("azurite"), container_name, stack)
+            yield await azure_place(azurite_or_memory, container_name, stack)
 
 
 def memory_place() -> Place:
@@ -67,7 +74,10 @@ def memory_place() -> Place:
     async def delivered() -> dict[str, bytes]:
         return dict(sink.objects)
 
-    return Place(source, sink, source, sink, a_data_flow(), change, remove, delivered)
+    async def shut_out() -> None:
+        sink.shut_out = True
+
+    return Place(source, sink, source, sink, a_data_flow(), change, remove, delivered, shut_out)
 
 
 async def azure_place(azurite: AzuriteForTests, container: str, stack: AsyncExitStack) -> Place:
@@ -100,6 +110,9 @@ async def azure_place(azurite: AzuriteForTests, container: str, stack: AsyncExit
             )
         return found
 
+    async def shut_out() -> None:
+        await storage.revoke_sas("consumerorg", container, policy_id="p")
+
     for name, data in CONTENTS.items():
         await change(name, data)
     sources = AzureStorageSourceFactory(storage=storage, blobs=blobs, endpoints=endpoints, clock=clock)
@@ -113,7 +126,7 @@ async def azure_place(azurite: AzuriteForTests, container: str, stack: AsyncExit
     flow = a_data_flow(source=everything, destination=destination)
     source = await stack.enter_async_context(sources.open(everything))
     sink = await stack.enter_async_context(sinks.open(flow))
-    return Place(sources, sinks, source, sink, flow, change, remove, delivered)
+    return Place(sources, sinks, source, sink, flow, change, remove, delivered, shut_out)
 
 
 async def delete_blob(
@@ -239,6 +252,16 @@ async def test_a_block_that_is_sent_twice_counts_once(place: Place) -> None:
     assert await place.delivered() == {"a.txt": b"right"}
 
 
+async def test_being_shut_out_counts_as_done_only_once_the_evidence_was_begun(place: Place) -> None:
+    async def published() -> AsyncIterator[ObjectCopy]:
+        yield a_copy((await listed(place))["a.txt"], sha256=hashlib.sha256(CONTENTS["a.txt"]).hexdigest())
+
+    await place.shut_out()
+    with pytest.raises(PermanentError):
+        await place.sink.mark_complete(published(), again=False)
+    await place.sink.mark_complete(published(), again=True)
+
+
 async def test_the_evidence_may_be_left_twice(place: Place) -> None:
     copy = await staged(place, "a.txt", CONTENTS["a.txt"])
     await place.sink.commit(copy, again=False)
@@ -246,9 +269,9 @@ async def test_the_evidence_may_be_left_twice(place: Place) -> None:
     async def published() -> AsyncIterator[ObjectCopy]:
         yield replace(copy, sha256=hashlib.sha256(CONTENTS["a.txt"]).hexdigest())
 
-    await place.sink.mark_complete(published())
+    await place.sink.mark_complete(published(), again=False)
     once = await place.delivered()
-    await place.sink.mark_complete(published())
+    await place.sink.mark_complete(published(), again=True)
     assert await place.delivered() == once
 
 

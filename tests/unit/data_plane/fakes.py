@@ -82,6 +82,9 @@ class MemorySink:
     committed: dict[str, list[str]] = field(default_factory=dict)
     blocks: dict[str, dict[str, bytes]] = field(default_factory=dict)
     complete: list[ObjectCopy] | None = None
+    marked_again: bool | None = None
+    shut_out: bool = False
+    """Whether the reader has ended this writer's access."""
     failed: DataFlowFailure | None = None
     before_stage: Callable[[str, int], None] = lambda _name, _index: None
     after_commit: Callable[[str], None] = lambda _name: None
@@ -109,7 +112,12 @@ class MemorySink:
         self.blocks.pop(name, None)
         self.after_commit(name)
 
-    async def mark_complete(self, published: AsyncIterator[ObjectCopy]) -> None:
+    async def mark_complete(self, published: AsyncIterator[ObjectCopy], *, again: bool) -> None:
+        self.marked_again = again
+        if self.shut_out:
+            if again:
+                return
+            raise ConflictError("The access was ended.")
         self.complete = [copy async for copy in published]
 
     async def mark_failed(self, failure: DataFlowFailure) -> None:

@@ -181,6 +181,18 @@ async def test_the_plan_outlives_a_crash_so_that_what_is_added_later_is_not_copi
     assert set(run.sink.objects) == {"a"}
 
 
+async def test_a_crash_in_the_evidence_is_known_afterwards() -> None:
+    run = EngineInMemory()
+    run.source.contents = {"a": b"1"}
+    first = await run.leased()
+    await run.run(first)
+    assert run.sink.marked_again is False
+    second = await run.leased()
+    assert second.flow.counters.evidence_begun
+    await run.run(second)
+    assert run.sink.marked_again is True
+
+
 async def test_a_cancelled_copy_gives_all_its_bytes_back() -> None:
     run = EngineInMemory()
     run.source.contents = {"large": LARGE, "larger": LARGE + LARGE}

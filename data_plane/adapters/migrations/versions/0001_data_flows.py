@@ -38,6 +38,7 @@ def upgrade() -> None:
         sa.Column("objects_copied", sa.BigInteger, nullable=False),
         sa.Column("objects_total", sa.BigInteger, nullable=False),
         sa.Column("listing_complete", sa.Boolean, nullable=False),
+        sa.Column("evidence_begun", sa.Boolean, nullable=False),
         sa.Column("lease_worker", sa.String),
         sa.Column("lease_epoch", sa.Integer, nullable=False),
         sa.Column("lease_until", sa.BigInteger),
