@@ -8,12 +8,15 @@ and the connection goes to the address that was checked.
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import urlsplit
 
 from connector_spi.errors import ForbiddenAddressError
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +66,22 @@ class OutboundAddressPolicy:
             raise ForbiddenAddressError(f"The host {host!r} has no address.")
         networks: list[IpNetwork] = [ipaddress.ip_network(n) for n in self.allowed_networks]
         for text in addresses:
-            address = ipaddress.ip_address(text.split("%")[0])
-            if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-                address = address.ipv4_mapped
+            address = _led_to(ipaddress.ip_address(text.split("%")[0]))
             if not _is_public(address) and not any(address in network for network in networks):
                 raise ForbiddenAddressError(
                     f"The host {host!r} resolves to {address}, which is not a public address. "
                     "List its network under outbound.allowed_networks if that is intended."
                 )
         return addresses[0]
+
+
+def _led_to(address: IpAddress) -> IpAddress:
+    """The IPv4 address that an IPv6 address stands for (RFC 4291, 3056, 6052), else the address itself."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped or address.sixtofour or address
 
 
 def _is_public(address: IpAddress) -> bool:

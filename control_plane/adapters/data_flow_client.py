@@ -11,7 +11,8 @@ import httpx
 from pydantic import ValidationError
 
 from connector_spi.data_address import KEY_NAME, SECRET, DataAddress, DataAddressMessage
-from connector_spi.errors import PeerRefusedError, PeerUnavailableError
+from connector_spi.errors import InvalidInputError, PeerRefusedError, PeerUnavailableError
+from connector_spi.json_body import parsed_object
 from connector_spi.log_context import redacted
 from connector_spi.signaling import (
     DataFlowResumeMessage,
@@ -149,10 +150,9 @@ class DataFlowClient:
 
 def _answer(plane_id: str, response: httpx.Response) -> dict[str, Any]:
     try:
-        content = response.json() if response.content else {}
-    except (ValueError, RecursionError):
-        content = {}
-    answer: dict[str, Any] = content if isinstance(content, dict) else {}
+        answer = parsed_object(response.content)
+    except InvalidInputError:
+        answer = {}
     if response.is_success:
         return answer
     said = redacted(str(answer.get("message") or answer.get("detail") or ""))[:500]

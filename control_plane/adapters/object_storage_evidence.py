@@ -79,7 +79,7 @@ class ObjectStorageEvidence:
         if not _is_ours(process, marker.nonce, marker.process_id):
             return _refused(f"{FAILED} belongs to another transfer.")
         what = f" (object {marker.object_name!r})" if marker.object_name else ""
-        return Failed(TransferError(code=marker.code, message=redacted(marker.message) + what))
+        return Failed(TransferError(code=_storable(marker.code), message=redacted(_storable(marker.message)) + what))
 
     async def _verified(self, process: TransferProcess, marker: CompleteMarker) -> Evidence:
         if not _is_ours(process, marker.nonce, marker.process_id) or marker.agreement_id != process.contract_id:
@@ -134,6 +134,11 @@ def _key_name(process: TransferProcess) -> str | None:
 
 def _is_ours(process: TransferProcess, nonce: str, process_id: str) -> bool:
     return hmac.compare_digest(nonce.encode(), process.nonce.encode()) and process_id == process.id
+
+
+def _storable(text: str) -> str:
+    """Without NUL, which not every database takes."""
+    return text.replace("\0", "")
 
 
 def _refused(problem: str) -> Failed:

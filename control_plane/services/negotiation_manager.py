@@ -166,7 +166,10 @@ class ContractNegotiationManager:
         return self._fired(negotiation, _E.FINISH_VERIFICATION)
 
     async def _begin_agreement(self, negotiation: ContractNegotiation) -> ContractNegotiation:
-        agreement = _agreement(negotiation, str(uuid4()), self._clock.now())
+        now = self._clock.now()
+        # To the millisecond, as it is sent: both sides hold the same agreement.
+        signed_at = now.replace(microsecond=now.microsecond // 1000 * 1000)
+        agreement = _agreement(negotiation, str(uuid4()), signed_at)
         return self._fired(replace(negotiation, agreement=agreement), _E.AGREE)
 
     async def _agree(self, negotiation: ContractNegotiation) -> ContractNegotiation:

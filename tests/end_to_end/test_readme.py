@@ -17,8 +17,9 @@ README = Path(__file__).parents[2] / "README.md"
 
 
 def curl_script() -> str:
-    [script] = [b for b in re.findall(r"```sh\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL) if "curl -sS" in b]
-    return script
+    blocks = re.findall(r"```sh\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    [script] = [block for block in blocks if "curl -sS" in block]
+    return str(script)
 
 
 async def test_the_curl_commands_of_the_readme_move_data(

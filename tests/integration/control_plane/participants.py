@@ -114,3 +114,13 @@ async def reached(plane: ControlPlane, state: NegotiationState, name: str = "n-1
 
     await eventually(is_there, seconds=20)
     return await plane.negotiations.get(name)
+
+
+async def acknowledged(plane: ControlPlane, name: str = "n-1") -> str:
+    """The provider's id of the negotiation, once the provider has taken it."""
+
+    async def is_known() -> bool:
+        return (await plane.negotiations.get(name)).correlation_id is not None
+
+    await eventually(is_known, seconds=20)
+    return (await plane.negotiations.get(name)).correlation_id or ""

@@ -16,6 +16,7 @@ from tests.integration.control_plane.participants import (
     CONSUMER,
     PROVIDER,
     Participant,
+    acknowledged,
     negotiate,
     offer,
     offered,
@@ -41,7 +42,9 @@ async def agreements(plane: ControlPlane) -> list[tuple[str, str, str, str]]:
     return [(a.id, a.provider_id, a.consumer_id, a.asset_id) for a in found]
 
 
-async def test_from_the_catalog_to_the_same_agreement_on_both_sides(provider: Participant, consumer: Participant) -> None:
+async def test_from_the_catalog_to_the_same_agreement_on_both_sides(
+    provider: Participant, consumer: Participant
+) -> None:
     async with provider.running() as theirs, consumer.running() as ours:
         await offer(theirs)
         dataset = await offered(ours, provider.address)
@@ -68,23 +71,13 @@ async def test_a_provider_that_is_restarted_in_the_middle_loses_nothing(
         await offer(theirs)
         async with consumer.running() as ours:
             await negotiate(ours, provider.address, offer_id=OFFER)
-            pid = (await reached_or_later(ours)).correlation_id
-    assert pid is not None
+            pid = await acknowledged(ours)
     # Wherever it stood: both are down now. The consumer comes back first and finds nobody.
-    async with consumer.running() as ours:
-        async with provider.running() as theirs:
-            agreement = (await reached(ours, S.FINALIZED)).agreement
-            assert agreement is not None
-            await reached(theirs, S.FINALIZED, pid)
-            assert await agreements(theirs) == await agreements(ours)
-
-
-async def reached_or_later(plane: ControlPlane):  # type: ignore[no-untyped-def]
-    async def known() -> bool:
-        return (await plane.negotiations.get("n-1")).correlation_id is not None
-
-    await eventually(known)
-    return await plane.negotiations.get("n-1")
+    async with consumer.running() as ours, provider.running() as theirs:
+        agreement = (await reached(ours, S.FINALIZED)).agreement
+        assert agreement is not None
+        await reached(theirs, S.FINALIZED, pid)
+        assert await agreements(theirs) == await agreements(ours)
 
 
 async def test_a_provider_that_is_down_at_first_is_asked_again(provider: Participant, consumer: Participant) -> None:
@@ -138,7 +131,7 @@ async def test_a_provider_whose_messages_are_not_believed_ends_the_negotiation(
     async with provider.running() as theirs, consumer.running() as ours:
         await offer(theirs)
         await negotiate(ours, provider.address, offer_id=OFFER)
-        pid = (await reached_or_later(ours)).correlation_id
+        pid = await acknowledged(ours)
         ended = await reached(theirs, S.TERMINATED, pid)
         assert "answered 401" in (ended.error_detail or "")
         assert await agreements(theirs) == await agreements(ours) == []
@@ -171,7 +164,7 @@ async def test_a_client_ends_a_negotiation_and_the_provider_hears_of_it(
     async with provider.running() as theirs, consumer.running() as ours:
         await offer(theirs)
         await negotiate(ours, provider.address, offer_id=OFFER)
-        await reached_or_later(ours)
+        await acknowledged(ours)
         await ours.negotiations.terminate("n-1", "No longer needed.")
         ended = await reached(ours, S.TERMINATED)
         assert ended.error_detail == "No longer needed."
