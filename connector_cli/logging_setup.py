@@ -17,6 +17,7 @@ _TALKATIVE: Final = (
     "httpcore",
     "httpx",
     "sqlalchemy",
+    "transitions",
     "uvicorn",
 )
 """Libraries whose informative records tell of every call, some with whole addresses."""
