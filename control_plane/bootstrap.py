@@ -46,6 +46,7 @@ from control_plane.services.consumer_acts import ConsumerActs
 from control_plane.services.data_flow_service import DataFlowService
 from control_plane.services.definition_service import DefinitionService
 from control_plane.services.entity_loop import EntityLoop
+from control_plane.services.flow_reconciler import FlowReconciler
 from control_plane.services.negotiation_manager import ContractNegotiationManager
 from control_plane.services.negotiation_protocol_service import NegotiationProtocolService
 from control_plane.services.negotiation_service import NegotiationService
@@ -63,6 +64,7 @@ MEMORY_DATABASE: Final = "memory://"
 """Database address that keeps everything in memory: for development, nothing outlives the process."""
 _STEP_SHARE_OF_LEASE: Final = 0.8
 _OVERLAPPING_SWEEPS: Final = 8
+_CLEANUP_CAP_SECONDS: Final = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -298,6 +300,7 @@ def _loops(
             name="transfer processes",
             store=parts.stores.transfer_processes,
             take_step=transfers.take_step,
+            abandon=transfers.abandoned,
             clock=parts.clock,
             owner=owner,
             lease_seconds=timing.lease_seconds,
@@ -307,6 +310,7 @@ def _loops(
             name="contract negotiations",
             store=parts.stores.contract_negotiations,
             take_step=negotiations.take_step,
+            abandon=negotiations.abandoned,
             clock=parts.clock,
             owner=owner,
             lease_seconds=timing.lease_seconds,
@@ -316,7 +320,7 @@ def _loops(
 
 
 def _scheduler(timing: TransferSettings, parts: _Parts) -> AsyncIOScheduler:
-    """APScheduler's part: one job, the sweep for markers; a few may overlap when a look takes long."""
+    """APScheduler's part: the sweep for markers (a few may overlap when a look takes long) and that over data flows."""
     checker = StatusChecker(
         processes=parts.stores.transfer_processes,
         evidence=parts.evidence,
@@ -324,7 +328,16 @@ def _scheduler(timing: TransferSettings, parts: _Parts) -> AsyncIOScheduler:
         clock=parts.clock,
         interval_seconds=timing.status_check_seconds,
     )
+    reconciler = FlowReconciler(
+        processes=parts.stores.transfer_processes,
+        data_flows=parts.data_flows,
+        clock=parts.clock,
+        silence_seconds=timing.flow_check_seconds,
+    )
     scheduler = AsyncIOScheduler(timezone="UTC")
+    scheduler.add_job(
+        reconciler.sweep, "interval", seconds=timing.flow_check_seconds, coalesce=True, misfire_grace_time=None
+    )
     scheduler.add_job(
         checker.sweep,
         "interval",
@@ -353,6 +366,7 @@ def _patience(timing: TransferSettings) -> Patience:
     }
     return Patience(
         backoff=Backoff(base_seconds=timing.retry_base_seconds, cap_seconds=timing.retry_cap_seconds),
+        cleanup_backoff=Backoff(base_seconds=timing.retry_cap_seconds, cap_seconds=_CLEANUP_CAP_SECONDS),
         transfer_seconds={s: special.get(s, timing.handshake_seconds) for s in state if s not in OUTCOMES},
         negotiation_seconds=dict.fromkeys(NegotiationState, timing.handshake_seconds),
         step_seconds=timing.lease_seconds * _STEP_SHARE_OF_LEASE,

@@ -87,6 +87,8 @@ class TransferSettings(Section):
     """How long the counterparty is told of a termination before this side ends alone."""
     status_check_seconds: PositiveFloat = 2
     """How often the consumer looks for a marker."""
+    flow_check_seconds: PositiveFloat = 60
+    """How often the provider asks its data planes about running flows, should a call-back ever be lost."""
     parallel_steps: PositiveInt = 16
 
 

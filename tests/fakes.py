@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,7 +12,7 @@ from connector_spi.signaling import DataFlowProgress, DataFlowState
 from control_plane.domain.contract_negotiation import ContractNegotiation
 from control_plane.domain.transfer_process import ProvisionedResource, TransferError, TransferProcess
 from control_plane.ports.completion_evidence import Evidence, Pending
-from control_plane.ports.data_flow_controller import StartedFlow
+from control_plane.ports.data_flow_controller import FlowStatus, StartedFlow
 from control_plane.ports.dataspace_client import Counterparty
 from control_plane.ports.provisioner import Provisioned
 from tests.control_plane_entities import NOW
@@ -151,7 +151,8 @@ class FakeProvisioner(Script):
         self.containers.add(process.provisioned.container)
         self.valid.add(process.provisioned.container)
         await self.called("provision")
-        return Provisioned(resource=process.provisioned, secret=f"sas-of-{process.id}", expires_at=NOW)
+        made = replace(process.provisioned, sas_expires_at=NOW)
+        return Provisioned(resource=made, secret=f"sas-of-{process.id}", expires_at=NOW)
 
     async def revoke(self, process: TransferProcess) -> None:
         assert process.provisioned is not None
@@ -171,6 +172,7 @@ class FakeDataPlane(Script):
         super().__init__()
         self.state = DataFlowState.STARTED
         self.running: set[str] = set()
+        self.statuses: dict[str, FlowStatus] = {}
         self.sources: list[DataAddress] = []
 
     def transfer_types(self) -> tuple[str, ...]:
@@ -182,6 +184,10 @@ class FakeDataPlane(Script):
         self.running.add(process.id)
         await self.called("start")
         return StartedFlow(data_plane_id="plane-1", state=self.state)
+
+    async def status(self, process: TransferProcess) -> FlowStatus | None:
+        await self.called("status")
+        return self.statuses.get(process.id)
 
     async def suspend(self, process: TransferProcess) -> None:
         await self.called("suspend")

@@ -25,7 +25,7 @@ from connector_spi.signaling import (
 )
 from connector_spi.vault import Vault
 from control_plane.domain.transfer_process import TransferProcess
-from control_plane.ports.data_flow_controller import StartedFlow
+from control_plane.ports.data_flow_controller import FlowStatus, StartedFlow
 
 _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
@@ -92,6 +92,19 @@ class DataFlowClient:
                 raise
             answer = await self._call(plane, "GET", f"{quote(process.id, safe='')}/status")
         return StartedFlow(data_plane_id=plane.id, state=_state(answer))
+
+    async def status(self, process: TransferProcess) -> FlowStatus | None:
+        """GET dataflows/{id}/status."""
+        try:
+            answer = await self._call(self._plane_for(process), "GET", f"{quote(process.id, safe='')}/status")
+            told = DataFlowStatusMessage.model_validate(answer)
+        except PeerRefusedError as error:
+            if error.status != _NOT_FOUND:
+                raise
+            return None
+        except ValidationError as error:
+            raise PeerUnavailableError("The data plane's answer is not a data flow status.") from error
+        return FlowStatus(state=told.state, failure=told.failure) if told.state else None
 
     async def suspend(self, process: TransferProcess) -> None:
         """POST dataflows/{id}/suspend."""

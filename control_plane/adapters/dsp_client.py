@@ -13,7 +13,7 @@ from connector_spi.errors import ForbiddenAddressError, InvalidInputError, PeerR
 from connector_spi.json_body import parsed_object
 from connector_spi.log_context import redacted
 from connector_spi.signaling import DataFlowProgress
-from control_plane.adapters.guarded_http import read_limited
+from control_plane.adapters.guarded_http import CATALOG_MAX_BYTES, RESPONSE_MAX_BYTES, read_limited
 from control_plane.domain.contract_negotiation import ContractNegotiation, NegotiationType
 from control_plane.domain.transfer_process import TransferError, TransferProcess, TransferProcessType
 from control_plane.dsp_messages import ProcessAnswer, message, odrl
@@ -42,7 +42,8 @@ class DspClient:
     async def request_catalog(self, counterparty: Counterparty, query: Mapping[str, Any] | None) -> dict[str, Any]:
         """POST catalog/request."""
         del query  # filters are implementation-specific in the protocol; ours are applied by no counterparty
-        return await self._call("POST", counterparty, "catalog/request", message("CatalogRequestMessage"))
+        body = message("CatalogRequestMessage")
+        return await self._call("POST", counterparty, "catalog/request", body, max_bytes=CATALOG_MAX_BYTES)
 
     async def request_dataset(self, counterparty: Counterparty, dataset_id: str) -> dict[str, Any]:
         """GET catalog/datasets/{id}."""
@@ -152,7 +153,13 @@ class DspClient:
         await self._call("POST", _peer(entity), f"{kind}/{_segment(correlation_id)}/{action}", body)
 
     async def _call(
-        self, method: str, counterparty: Counterparty, path: str, body: dict[str, Any] | None = None
+        self,
+        method: str,
+        counterparty: Counterparty,
+        path: str,
+        body: dict[str, Any] | None = None,
+        *,
+        max_bytes: int = RESPONSE_MAX_BYTES,
     ) -> dict[str, Any]:
         url = f"{counterparty.address.rstrip('/')}/{path}"
         headers = {"Authorization": await self._identity.authorization_for(counterparty.id)}
@@ -161,7 +168,7 @@ class DspClient:
                 asyncio.timeout(self._call_seconds),
                 self._http.stream(method, url, json=body, headers=headers) as response,
             ):
-                content = await read_limited(response)
+                content = await read_limited(response, max_bytes=max_bytes)
         except (httpx.RequestError, TimeoutError) as error:
             what = type(error).__name__
             raise PeerUnavailableError(f"The counterparty {counterparty.id!r} cannot be reached ({what}).") from error

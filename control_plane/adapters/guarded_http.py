@@ -9,7 +9,8 @@ import httpx
 from connector_spi.errors import PeerUnavailableError
 from connector_spi.outbound_addresses import OutboundAddressPolicy
 
-RESPONSE_MAX_BYTES: Final = 64 * 1024 * 1024
+RESPONSE_MAX_BYTES: Final = 1024 * 1024
+CATALOG_MAX_BYTES: Final = 64 * 1024 * 1024
 """A catalog may be large; nothing larger is read."""
 
 
@@ -59,17 +60,17 @@ def guarded_client(policy: OutboundAddressPolicy, *, call_seconds: float) -> htt
     )
 
 
-async def read_limited(response: httpx.Response) -> bytes:
+async def read_limited(response: httpx.Response, *, max_bytes: int = RESPONSE_MAX_BYTES) -> bytes:
     """The body, as far as the limit allows.
 
     Raises:
-        PeerUnavailableError: it is larger than RESPONSE_MAX_BYTES, or broke off.
+        PeerUnavailableError: it is larger than `max_bytes`, or broke off.
     """
     body = bytearray()
     try:
         async for chunk in response.aiter_bytes():
             body += chunk
-            if len(body) > RESPONSE_MAX_BYTES:
+            if len(body) > max_bytes:
                 raise PeerUnavailableError("The counterparty's answer is larger than this connector reads.")
     except httpx.RequestError as error:
         raise PeerUnavailableError("The counterparty's answer broke off, or cannot be decoded.") from error

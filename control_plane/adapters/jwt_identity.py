@@ -99,10 +99,10 @@ class JwtIdentity:
                 options={"require": ["iss", "sub", "aud", "iat", "exp", "jti"]},
             )
             life_seconds = float(claims["exp"]) - float(claims["iat"])
-        except (jwt.PyJWTError, ArithmeticError, TypeError, ValueError, RecursionError) as error:
-            # PyJWT lets some claims of a wrong type or depth through as Python's own errors.
+        except (jwt.PyJWTError, OverflowError) as error:
             raise UnauthenticatedError(_REFUSED) from error
-        if claims["sub"] != named or life_seconds > _LIFE_MAX_SECONDS:
+        # PyJWT takes numbers as texts, and NaN, which is neither more nor less than anything.
+        if claims["sub"] != named or not life_seconds <= _LIFE_MAX_SECONDS:
             raise UnauthenticatedError(_REFUSED)
         self._remember(f"{named} {claims['jti']}", float(claims["exp"]))
         return named

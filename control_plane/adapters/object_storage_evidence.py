@@ -21,7 +21,7 @@ from azure_storage.markers import (
 )
 from connector_spi.log_context import redacted
 from control_plane.domain.transfer_process import TransferError, TransferProcess
-from control_plane.ports.completion_evidence import Arrived, Evidence, Failed, Pending
+from control_plane.ports.completion_evidence import Arrived, Evidence, Failed, Pending, Refused
 
 _MODULUS: Final = 1 << 512
 
@@ -141,5 +141,5 @@ def _storable(text: str) -> str:
     return text.replace("\0", "")
 
 
-def _refused(problem: str) -> Failed:
-    return Failed(TransferError(code="EvidenceRefused", message=problem))
+def _refused(problem: str) -> Refused:
+    return Refused(TransferError(code="EvidenceRefused", message=problem))

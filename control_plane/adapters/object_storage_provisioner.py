@@ -43,7 +43,9 @@ class ObjectStorageProvisioner:
     async def provision(self, process: TransferProcess) -> Provisioned:
         """Create the container with the process id in its metadata, then mint the SAS."""
         plan, key_name = _plan(process), _key_name(process)
-        await self._storage.create_container(plan.account, plan.container, process_id=process.id, key_name=key_name)
+        await self._storage.create_container(
+            plan.account, plan.container, process_id=_owner(process), key_name=key_name
+        )
         sas = await self._storage.mint_write_sas(
             plan.account,
             plan.container,
@@ -68,7 +70,7 @@ class ObjectStorageProvisioner:
         plan = _plan(process)
         with suppress(ContainerNotOursError):
             await self._storage.delete_container(
-                plan.account, plan.container, process_id=process.id, key_name=_key_name(process)
+                plan.account, plan.container, process_id=_owner(process), key_name=_key_name(process)
             )
 
 
@@ -80,6 +82,11 @@ def _plan(process: TransferProcess) -> ProvisionedResource:
 
 def _key_name(process: TransferProcess) -> str | None:
     return process.data_destination.get("keyName") or None
+
+
+def _owner(process: TransferProcess) -> str:
+    """What the container's metadata says: the process id, and the nonce, for process ids are the client's choice."""
+    return f"{process.id} {process.nonce}"
 
 
 def _policy_id(process: TransferProcess) -> str:

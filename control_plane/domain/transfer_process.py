@@ -79,15 +79,22 @@ class ResourcePhase(StrEnum):
     """Nothing is left."""
 
 
+ERROR_CODE_MAX = 128
+ERROR_MESSAGE_MAX = 2000
+
 OUTCOMES = frozenset({TransferProcessState.COMPLETED, TransferProcessState.TERMINATED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferError:
-    """Why a transfer ended, in words that both sides may read."""
+    """Why a transfer ended, in words that both sides may read; cut to what every message and row has room for."""
 
     code: str
     message: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "code", self.code[:ERROR_CODE_MAX])
+        object.__setattr__(self, "message", self.message[:ERROR_MESSAGE_MAX])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

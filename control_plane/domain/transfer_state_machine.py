@@ -71,6 +71,14 @@ class ResourceEvent(StrEnum):
 
 _S = TransferProcessState
 _E = TransferEvent
+_PAUSING: Final = (_S.SUSPENDING, _S.SUSPENDING_REQUESTED, _S.SUSPENDED, _S.RESUMING, _S.RESUMED)
+_PAUSING_PROVIDER: Final = (
+    _S.SUSPENDING,
+    _S.SUSPENDING_REQUESTED,
+    _S.SUSPENDED,
+    _S.RESUMING,
+    _S.RESUMING_REQUESTED,
+)
 _ENDING: Final = frozenset({_S.TERMINATING, _S.TERMINATING_REQUESTED})
 _CONSUMER_STATES: Final = tuple(
     s for s in _S if s not in {_S.STARTING, _S.STARTUP_REQUESTED, _S.COMPLETING, _S.RESUMING_REQUESTED}
@@ -118,8 +126,9 @@ _CONSUMER: Final = StateMachine(
         _E.FINISH_REQUEST: [(_S.REQUESTING, _S.REQUESTED)],
         _E.START: [(s, _S.STARTED) for s in (_S.REQUESTED, _S.SUSPENDED, _S.RESUMING, _S.RESUMED)],
         _E.FINISH_RESUME_REQUEST: [(_S.RESUMING, _S.RESUMED)],
-        _E.COMPLETE_BY_COUNTERPARTY: [(_S.STARTED, _S.COMPLETING_REQUESTED)],
-        _E.COMPLETE_BY_EVIDENCE: [(_S.STARTED, _S.COMPLETED), (_S.COMPLETING_REQUESTED, _S.COMPLETED)],
+        # In SUSPENDED the protocol forbids the message; what this side sees for itself counts in any case.
+        _E.COMPLETE_BY_COUNTERPARTY: [(s, _S.COMPLETING_REQUESTED) for s in (_S.STARTED, _S.SUSPENDING)],
+        _E.COMPLETE_BY_EVIDENCE: [(s, _S.COMPLETED) for s in (_S.STARTED, _S.COMPLETING_REQUESTED, *_PAUSING)],
         _E.FINISH_COMPLETION: [(_S.COMPLETING_REQUESTED, _S.COMPLETED)],
     },
 )
@@ -133,7 +142,8 @@ _PROVIDER: Final = StateMachine(
         _E.CONFIRM_STARTUP: [(_S.INITIAL, _S.STARTING), (_S.STARTUP_REQUESTED, _S.STARTING)],
         _E.START: [(s, _S.STARTED) for s in (_S.STARTING, _S.RESUMING, _S.RESUMING_REQUESTED)],
         _E.RESUME_BY_COUNTERPARTY: [(_S.SUSPENDED, _S.RESUMING_REQUESTED)],
-        _E.COMPLETE: [(_S.STARTED, _S.COMPLETING)],
+        # A pause may come too late for a data plane that has just finished.
+        _E.COMPLETE: [(s, _S.COMPLETING) for s in (_S.STARTED, *_PAUSING_PROVIDER)],
         _E.FINISH_COMPLETION: [(_S.COMPLETING, _S.COMPLETED)],
     },
 )
@@ -237,7 +247,7 @@ def will_accept(process: TransferProcess, pending: list[TransferEvent], event: T
     if not pending and can_fire(process, event):
         return True
     machine = MACHINES[process.type]
-    if event is _E.COMPLETE and process.state in _BEFORE_ANNOUNCEMENT:
+    if event is _E.COMPLETE and process.type is TransferProcessType.PROVIDER and process.state in _BEFORE_ANNOUNCEMENT:
         return True
     to_come = state_to_come(process, pending)
     return machine.next_state(to_come, event) is not None

@@ -34,12 +34,19 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A `.failed` marker, or a `.complete` marker that is not to be believed."""
+    """A `.failed` marker: the provider gave up."""
 
     error: TransferError
 
 
-Evidence = Pending | Arrived | Failed
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A marker that is not to be believed: it is this side that gives up."""
+
+    error: TransferError
+
+
+Evidence = Pending | Arrived | Failed | Refused
 
 
 class CompletionEvidence(Protocol):

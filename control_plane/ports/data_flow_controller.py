@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from connector_spi.data_address import DataAddress
-from connector_spi.signaling import DataFlowState
+from connector_spi.signaling import DataFlowError, DataFlowState
 from control_plane.domain.transfer_process import TransferProcess
 
 
@@ -15,6 +15,14 @@ class StartedFlow:
     data_plane_id: str
     state: DataFlowState
     """STARTED, or STARTING when the data plane will say later."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowStatus:
+    """A data plane's answer to a question: the flow's state and, when it failed and the data plane tells, why."""
+
+    state: DataFlowState
+    failure: DataFlowError | None = None
 
 
 class DataFlowController(Protocol):
@@ -33,6 +41,10 @@ class DataFlowController(Protocol):
 
     async def start(self, process: TransferProcess, *, source: DataAddress, provider_id: str) -> StartedFlow:
         """Start the flow; when it runs already, its present state is returned."""
+        ...
+
+    async def status(self, process: TransferProcess) -> FlowStatus | None:
+        """How the flow is; None when the data plane does not know it."""
         ...
 
     async def suspend(self, process: TransferProcess) -> None:

@@ -1,12 +1,13 @@
 """What the consumer's side does in each state that is its turn."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 
 from connector_spi.clock import Clock
 from connector_spi.data_address import SECRET
-from connector_spi.errors import TransientError
+from connector_spi.errors import PermanentError, TransientError
 from connector_spi.vault import Vault
 from control_plane.domain.transfer_process import (
     ResourcePhase,
@@ -16,7 +17,7 @@ from control_plane.domain.transfer_process import (
     TransferProcessType,
 )
 from control_plane.domain.transfer_state_machine import ResourceEvent, TransferEvent, fire, fire_resource
-from control_plane.ports.completion_evidence import Arrived, CompletionEvidence, Failed, Pending
+from control_plane.ports.completion_evidence import Arrived, CompletionEvidence, Failed, Pending, Refused
 from control_plane.ports.dataspace_client import DataspaceClient
 from control_plane.ports.provisioner import Provisioner
 from control_plane.ports.stores import TransferProcessStore
@@ -135,7 +136,7 @@ class ConsumerActs:
             match await self._evidence.look(process):
                 case Pending():
                     raise EvidenceMissingError("The provider reports completion, but the marker is not there yet.")
-                case Failed(error):
+                case Failed(error) | Refused(error):
                     return fire(process.failed_with(error), _E.TERMINATE, at=self._clock.now())
                 case Arrived() as arrived:
                     await self._processes.record_progress(process.id, arrived.progress)
@@ -162,7 +163,8 @@ class ConsumerActs:
         if process.secret_alias is not None:
             await self._forget(process)
         if process.provisioned is not None:
-            await self._provisioner(process).deprovision(process)
+            with _nothing_made_is_nothing_left(process):
+                await self._provisioner(process).deprovision(process)
         process = replace(process, secret_alias=None)
         return fire_resource(process, ResourceEvent.FINISH_DEPROVISIONING, at=self._clock.now())
 
@@ -171,7 +173,19 @@ class ConsumerActs:
         if process.secret_alias is not None:
             await self._vault.delete(process.secret_alias)
         if process.provisioned is not None:
-            await self._provisioner(process).revoke(process)
+            with _nothing_made_is_nothing_left(process):
+                await self._provisioner(process).revoke(process)
 
     def _provisioner(self, process: TransferProcess) -> Provisioner:
         return self._provisioners[process.data_destination.type]
+
+
+@contextmanager
+def _nothing_made_is_nothing_left(process: TransferProcess) -> Iterator[None]:
+    """Let a process end whose provisioning never worked, though the storage account cannot be used at all."""
+    try:
+        yield
+    except PermanentError as error:
+        if process.provisioned is not None and process.provisioned.sas_expires_at is not None:
+            raise
+        _log.info("nothing was provisioned, so nothing is left", extra={"code": error.code})

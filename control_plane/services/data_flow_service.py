@@ -14,6 +14,11 @@ from control_plane.ports.stores import TransferProcessStore
 from control_plane.services.transfer_inbox import accepting
 
 
+def flow_note_id(event: TransferEvent) -> str:
+    """The id of what a data flow's report puts into the inbox: each kind counts once."""
+    return f"flow-{event.value}"
+
+
 class DataFlowService:
     """Call-backs of Data Plane Signaling. A data plane may speak of its own flows only; others do not exist for it.
 
@@ -47,7 +52,7 @@ class DataFlowService:
         self, data_planes: frozenset[str], process_id: str, event: TransferEvent, payload: Mapping[str, Any]
     ) -> None:
         process = await self._own(data_planes, process_id)
-        note = InboxMessage(id=f"flow-{event.value}", kind=event.value, payload=payload, received_at=self._clock.now())
+        note = InboxMessage(id=flow_note_id(event), kind=event.value, payload=payload, received_at=self._clock.now())
         try:
             await self._processes.append(process.id, note, accepting(event))
         except InvalidTransitionError:

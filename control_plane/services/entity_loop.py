@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
 
 from connector_spi.clock import Clock
-from connector_spi.errors import LeaseLostError, StoreUnavailableError
+from connector_spi.errors import ConflictError, InvalidInputError, LeaseLostError, PermanentError, StoreUnavailableError
 from control_plane.domain.inbox import InboxMessage
 from control_plane.ports.stores import Leased, StatefulEntityStore
 
@@ -39,6 +39,7 @@ class EntityLoop(Generic[Entity]):
         name: str,
         store: StatefulEntityStore[Entity],
         take_step: Callable[[Leased[Entity]], Awaitable[Step[Entity]]],
+        abandon: Callable[[Leased[Entity], PermanentError], Step[Entity]],
         clock: Clock,
         owner: str,
         lease_seconds: float,
@@ -47,6 +48,7 @@ class EntityLoop(Generic[Entity]):
         self._name = name
         self._store = store
         self._take_step = take_step
+        self._abandon = abandon
         self._clock = clock
         self._owner = owner
         self._lease_seconds = lease_seconds
@@ -87,10 +89,18 @@ class EntityLoop(Generic[Entity]):
             seconds = min(max((due_at - self._clock.now()).total_seconds(), 0.05), _IDLE_SECONDS)
         await self._store.wait_for_work(seconds)
 
+    async def _save(self, leased: Leased[Entity], step: Step[Entity]) -> None:
+        await self._store.save(step.entity, epoch=leased.epoch, applied=step.applied, due_at=step.due_at)
+
     async def _step(self, leased: Leased[Entity]) -> None:
         try:
             step = await self._take_step(leased)
-            await self._store.save(step.entity, epoch=leased.epoch, applied=step.applied, due_at=step.due_at)
+            try:
+                await self._save(leased, step)
+            except (ConflictError, InvalidInputError) as error:
+                # What a counterparty sent clashes with what is stored: no repetition mends that.
+                _log.error("a step can never be saved", extra={"loop": self._name, "error": error.message})
+                await self._save(leased, self._abandon(leased, error))
         except LeaseLostError:
             _log.warning("a step was not saved: its lease was lost", extra={"loop": self._name})
         except StoreUnavailableError:

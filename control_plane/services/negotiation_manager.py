@@ -89,6 +89,11 @@ class ContractNegotiationManager:
                 due_at = self._clock.now()
             return Step(negotiation, applied, due_at)
 
+    def abandoned(self, leased: Leased[ContractNegotiation], error: PermanentError) -> Step[ContractNegotiation]:
+        """The step that ends a negotiation whose last step can never be saved."""
+        negotiation = self._settled(self._ended(replace(leased.entity, agreement=None), redacted(error.message)))
+        return Step(negotiation, leased.inbox, self._due_at(negotiation))
+
     def _apply_inbox(
         self, negotiation: ContractNegotiation, inbox: Sequence[InboxMessage], now: datetime
     ) -> tuple[ContractNegotiation, list[InboxMessage]]:

@@ -143,6 +143,14 @@ class NegotiationProtocolService:
         """
         negotiation = await self.get(counter_party_id, negotiation_id)
         self._check_agreement(negotiation, agreement)
+        known = await self._negotiations.find_agreement(agreement.id)
+        if known is not None and known.negotiation_id != negotiation.id:
+            raise InvalidInputError(
+                field="agreement.@id",
+                value=agreement.id,
+                problem="is the id of another agreement",
+                remedy="Use a new one.",
+            )
         payload = {
             "agreementId": agreement.id,
             "timestamp": agreement.timestamp.isoformat(),
@@ -181,7 +189,10 @@ class NegotiationProtocolService:
                 raise InvalidTransitionError(entity_id=current.id, state=current.state.name, event=event.value)
 
         note = InboxMessage(
-            id=f"dsp-{message_id or uuid4()}", kind=event.value, payload=payload, received_at=self._clock.now()
+            id=f"dsp-{event.value}-{message_id or uuid4()}",
+            kind=event.value,
+            payload=payload,
+            received_at=self._clock.now(),
         )
         await self._negotiations.append(negotiation.id, note, accept)
 

@@ -34,6 +34,8 @@ class Patience:
     """Limits, in seconds, of every state that is not an outcome."""
 
     backoff: Backoff
+    cleanup_backoff: Backoff
+    """For what an operator has to mend first, after the outcome: a key that is missing or wrong."""
     transfer_seconds: Mapping[TransferProcessState, float]
     negotiation_seconds: Mapping[NegotiationState, float]
     step_seconds: float

@@ -1,10 +1,13 @@
 """What the provider's side does in each state that is its turn."""
 
+import logging
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 
 from connector_spi.clock import Clock
 from connector_spi.errors import NotFoundError, PeerRefusedError, PeerUnavailableError
+from connector_spi.log_context import redacted
 from connector_spi.signaling import DataFlowState
 from connector_spi.vault import Vault
 from control_plane.domain.asset import Asset
@@ -20,6 +23,8 @@ from control_plane.ports.data_flow_controller import DataFlowController
 from control_plane.ports.dataspace_client import DataspaceClient
 from control_plane.ports.stores import DefinitionStore
 from control_plane.services.transfer_manager import Acts, ResourceActs
+
+_log = logging.getLogger(__name__)
 
 _S = TransferProcessState
 _E = TransferEvent
@@ -83,24 +88,34 @@ class ProviderActs:
 
     async def suspend(self, process: TransferProcess) -> TransferProcess:
         """Stop the bytes, then tell the consumer."""
-        await self._data_flows.suspend(process)
+        if await self._has_finished(process, self._data_flows.suspend):
+            return fire(process, _E.COMPLETE, at=self._clock.now())
         await self._client.suspend_transfer(process)
         return fire(process, _E.FINISH_SUSPENSION, at=self._clock.now())
 
     async def suspend_flow(self, process: TransferProcess) -> TransferProcess:
         """The consumer paused: stop the bytes."""
-        await self._data_flows.suspend(process)
+        if await self._has_finished(process, self._data_flows.suspend):
+            return fire(process, _E.COMPLETE, at=self._clock.now())
         return fire(process, _E.FINISH_SUSPENSION, at=self._clock.now())
 
     async def resume(self, process: TransferProcess) -> TransferProcess:
         """Let the bytes go on, then announce it: a consumer that asked waits for the announcement."""
-        await self._data_flows.resume(process)
+        if await self._has_finished(process, self._data_flows.resume):
+            return fire(process, _E.COMPLETE, at=self._clock.now())
         await self._client.start_transfer(process)
         return fire(process, _E.START, at=self._clock.now())
 
     async def announce_completion(self, process: TransferProcess) -> TransferProcess:
-        """Tell the consumer that everything is there."""
-        await self._client.complete_transfer(process)
+        """Tell the consumer that everything is there.
+
+        A consumer that refuses to hear it has paused or ended meanwhile; what is published and marked stays so, and it
+        can see that for itself.
+        """
+        try:
+            await self._client.complete_transfer(process)
+        except PeerRefusedError as error:
+            _log.warning("the consumer refused the completion message", extra={"error": redacted(error.message)})
         return fire(process, _E.FINISH_COMPLETION, at=self._clock.now())
 
     async def terminate(self, process: TransferProcess) -> TransferProcess:
@@ -133,6 +148,23 @@ class ProviderActs:
         await self._delete_secret(process)
         process = replace(process, secret_alias=None)
         return fire_resource(process, ResourceEvent.FINISH_DEPROVISIONING, at=self._clock.now())
+
+    async def _has_finished(self, process: TransferProcess, act: Callable[[TransferProcess], Awaitable[None]]) -> bool:
+        """Pause or resume the flow; True when that came too late, because everything is published.
+
+        Raises:
+            PeerUnavailableError: the flow has failed, and the data plane's word about it is still on its way.
+        """
+        try:
+            await act(process)
+        except PeerRefusedError:
+            status = await self._data_flows.status(process)
+            if status is not None and status.state is DataFlowState.COMPLETED:
+                return True
+            if status is not None and status.state is DataFlowState.TERMINATED:
+                raise PeerUnavailableError("The data flow has failed; its reason is awaited.") from None
+            raise
+        return False
 
     async def _stop_flow(self, process: TransferProcess) -> None:
         # A flow that has reached an end of its own refuses: no byte moves any more.

@@ -18,7 +18,7 @@ from control_plane.domain.inbox import InboxMessage
 from control_plane.domain.query import Criterion, QuerySpec
 from control_plane.domain.transfer_process import TransferError, TransferProcess, TransferProcessState
 from control_plane.domain.transfer_state_machine import TransferEvent
-from control_plane.ports.completion_evidence import Arrived, CompletionEvidence, Failed
+from control_plane.ports.completion_evidence import Arrived, CompletionEvidence, Failed, Pending, Refused
 from control_plane.ports.dataspace_client import DataspaceClient
 from control_plane.ports.stores import TransferProcessStore
 from control_plane.services.transfer_inbox import accepting
@@ -30,9 +30,21 @@ _PARALLEL: Final = 8
 _INTERVAL_CAP_SECONDS: Final = 60.0
 _AGE_SHARE: Final = 0.02
 """A transfer that has run for a day is looked at each minute, a new one at every sweep."""
+_S = TransferProcessState
+_LOOKED_AT: Final = (
+    _S.REQUESTED,
+    _S.STARTED,
+    _S.COMPLETING_REQUESTED,
+    # Data that was under way when somebody paused may have arrived all the same.
+    _S.SUSPENDING,
+    _S.SUSPENDING_REQUESTED,
+    _S.SUSPENDED,
+    _S.RESUMING,
+    _S.RESUMED,
+)
 _WAITING: Final = (
     Criterion(operand_left="type", operator="=", operand_right="CONSUMER"),
-    Criterion(operand_left="state", operator="in", operand_right=["REQUESTED", "STARTED", "COMPLETING_REQUESTED"]),
+    Criterion(operand_left="state", operator="in", operand_right=[state.name for state in _LOOKED_AT]),
 )
 
 
@@ -84,6 +96,8 @@ class StatusChecker:
                 self._under_way.add(process.id)
                 try:
                     await self._look(process)
+                except Exception:  # noqa: BLE001 - a defect in one look must not blind the consumer for the others
+                    _log.exception("a look failed unexpectedly", extra={"transfer_process_id": process.id})
                 finally:
                     self._under_way.discard(process.id)
 
@@ -97,15 +111,16 @@ class StatusChecker:
         wait = min(max(self._interval_seconds, age * _AGE_SHARE), _INTERVAL_CAP_SECONDS)
         self._next_look[process.id] = now + timedelta(seconds=wait)
         try:
-            await self._note_progress(process)
             match await self._evidence.look(process):
                 case Arrived() as arrived:
                     await self._note_arrival(process)
                     await self._processes.record_progress(process.id, arrived.progress)
                 case Failed(error):
-                    await self._note_failure(process, error)
-                case _:
-                    pass
+                    await self._note_failure(process, TransferEvent.TERMINATE_BY_COUNTERPARTY, error)
+                case Refused(error):
+                    await self._note_failure(process, TransferEvent.TERMINATE, error)
+                case Pending():
+                    await self._note_progress(process)
         except TransientError as error:
             _log.warning(
                 "a look at the destination failed and will be repeated",
@@ -137,9 +152,8 @@ class StatusChecker:
         for event in events:
             await self._append(process, event, {})
 
-    async def _note_failure(self, process: TransferProcess, error: TransferError) -> None:
-        payload = {"code": error.code, "message": error.message}
-        await self._append(process, TransferEvent.TERMINATE_BY_COUNTERPARTY, payload)
+    async def _note_failure(self, process: TransferProcess, event: TransferEvent, error: TransferError) -> None:
+        await self._append(process, event, {"code": error.code, "message": error.message})
 
     async def _append(self, process: TransferProcess, event: TransferEvent, payload: dict[str, str]) -> None:
         note = InboxMessage(

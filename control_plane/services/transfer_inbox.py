@@ -8,7 +8,13 @@ from typing import Any, Final
 
 from connector_spi.errors import InvalidTransitionError
 from control_plane.domain.inbox import WAKE, InboxMessage
-from control_plane.domain.transfer_process import TransferError, TransferProcess, TransferProcessState
+from control_plane.domain.transfer_process import (
+    ResourcePhase,
+    TransferError,
+    TransferProcess,
+    TransferProcessState,
+    TransferProcessType,
+)
 from control_plane.domain.transfer_state_machine import (
     ResourceEvent,
     TransferEvent,
@@ -55,7 +61,7 @@ def apply_inbox(
         if can_fire(process, event):
             process = _fired(process, event, message.payload, now)
             applied.append(message)
-        elif event is TransferEvent.COMPLETE and process.state is TransferProcessState.STARTUP_REQUESTED:
+        elif event is TransferEvent.COMPLETE and _is_starting(process):
             # What has finished has started; the message itself waits until the consumer knows of the start.
             process = fire(process, TransferEvent.CONFIRM_STARTUP, at=now)
         elif process.is_outcome or not will_accept(process, [], event):
@@ -65,6 +71,11 @@ def apply_inbox(
             )
             applied.append(message)
     return process, applied
+
+
+def _is_starting(process: TransferProcess) -> bool:
+    waits = process.state is TransferProcessState.STARTUP_REQUESTED
+    return waits and process.type is TransferProcessType.PROVIDER
 
 
 def _fired(
@@ -80,6 +91,9 @@ def _fired(
 
 
 def _deprovision(process: TransferProcess, now: datetime) -> TransferProcess:
+    if process.resources is ResourcePhase.DEPROVISIONING:
+        # Asked again: the operator may have mended what was in the way.
+        return replace(process, attempt=0, next_attempt_at=None)
     try:
         return fire_resource(process, ResourceEvent.DEPROVISION, at=now)
     except InvalidTransitionError:

@@ -84,6 +84,14 @@ class TransferProcessManager:
             return self._retried(process, error)
         except PermanentError as error:
             return self._failed(process, error)
+        except Exception as error:  # noqa: BLE001 - a defect is repeated with back-off, and ends at the state's deadline
+            _log.exception("an attempt failed unexpectedly", extra={"state": process.shown_state})
+            return self._retried(process, error)
+
+    def abandoned(self, leased: Leased[TransferProcess], error: PermanentError) -> Step[TransferProcess]:
+        """The step that ends a process whose last step can never be saved."""
+        process = self._settled(self._failed(leased.entity, error))
+        return Step(process, (), _due_at(process, self._clock.now()))
 
     def _retried(self, process: TransferProcess, error: Exception) -> TransferProcess:
         now = self._clock.now()
@@ -95,13 +103,12 @@ class TransferProcessManager:
 
     def _failed(self, process: TransferProcess, error: PermanentError) -> TransferProcess:
         now = self._clock.now()
-        _log.error(
-            "an attempt failed for good",
-            extra={"state": process.shown_state, "code": error.code, "error": redacted(error.message)},
-        )
+        facts = {"state": process.shown_state, "code": error.code, "error": redacted(error.message)}
         if process.is_outcome:
             # The outcome stands; what is held is tried again later, for an operator may mend the cause.
-            return process.retried_at(self._patience.backoff.next_attempt(process.attempt, error, now), now)
+            _log.warning("what the transfer holds cannot be removed now", extra=facts)
+            return process.retried_at(self._patience.cleanup_backoff.next_attempt(process.attempt, error, now), now)
+        _log.error("an attempt failed for good", extra=facts)
         process = process.failed_with(TransferError(code=error.code, message=redacted(error.message)))
         return _ended(process, now)
 

@@ -141,8 +141,11 @@ class TransferProcessService:
                 raise ConflictError(f"Transfer {process.id} is {process.state.name}; deprovision it once it has ended.")
 
         process = await self.get(process_id)
-        if process.resources not in {ResourcePhase.DEPROVISIONING, ResourcePhase.DEPROVISIONED}:
-            await self._processes.append(process_id, self._message(DEPROVISION, {}, message_id=DEPROVISION), accept)
+        if process.resources is ResourcePhase.DEPROVISIONED:
+            return
+        again = process.resources is ResourcePhase.DEPROVISIONING
+        message = self._message(DEPROVISION, {}, message_id="" if again else DEPROVISION)
+        await self._processes.append(process_id, message, accept)
 
     async def _command(self, process_id: str, event: TransferEvent, payload: Mapping[str, Any]) -> None:
         process = await self.get(process_id)

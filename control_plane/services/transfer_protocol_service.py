@@ -48,7 +48,8 @@ _EVENTS: Final = {
 _PAUSED: Final = frozenset({_S.SUSPENDED, _S.SUSPENDING, _S.SUSPENDING_REQUESTED})
 _ENDED: Final = frozenset({_S.TERMINATED, _S.TERMINATING_REQUESTED})
 _ALREADY_SO: Final = {
-    (_CONSUMER, START): frozenset({_S.STARTED}),
+    # The consumer may have found all the data before it heard of the start.
+    (_CONSUMER, START): frozenset({_S.STARTED, _S.COMPLETING_REQUESTED, _S.COMPLETED}),
     (_PROVIDER, START): frozenset({_S.STARTED, _S.RESUMING, _S.RESUMING_REQUESTED}),
     (_CONSUMER, COMPLETION): frozenset({_S.COMPLETED, _S.COMPLETING_REQUESTED}),
     (_PROVIDER, COMPLETION): frozenset({_S.COMPLETED}),
@@ -164,7 +165,7 @@ class TransferProtocolService:
             "correlationId": message.provider_pid if process.type is _CONSUMER else message.consumer_pid,
         }
         note = InboxMessage(
-            id=f"dsp-{message.message_id or uuid4()}",
+            id=f"dsp-{event.value}-{message.message_id or uuid4()}",
             kind=event.value,
             payload=payload,
             received_at=self._clock.now(),

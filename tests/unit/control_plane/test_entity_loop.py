@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 from connector_spi.clock import SystemClock
-from connector_spi.errors import LeaseLostError, StoreUnavailableError
+from connector_spi.errors import ConflictError, LeaseLostError, PermanentError, StoreUnavailableError
 from control_plane.adapters.memory_stores import MemoryTransferProcessStore
-from control_plane.domain.transfer_process import TransferProcess, TransferProcessState
+from control_plane.domain.transfer_process import TransferError, TransferProcess, TransferProcessState
 from control_plane.ports.stores import Leased
 from control_plane.services.entity_loop import EntityLoop, Step
 from tests.control_plane_entities import message, transfer_process
@@ -47,6 +47,13 @@ async def finish(leased: Leased[TransferProcess]) -> Step[TransferProcess]:
     return Step(ended, leased.inbox, None)
 
 
+def abandon(leased: Leased[TransferProcess], error: PermanentError) -> Step[TransferProcess]:
+    """The step that ends a process which cannot be saved as it was meant."""
+    reason = TransferError(code=error.code, message=error.message)
+    ended = leased.entity.failed_with(reason).entered(S.TERMINATED, SystemClock().now())
+    return Step(ended, leased.inbox, None)
+
+
 @asynccontextmanager
 async def running(
     store: MemoryTransferProcessStore, take_step: TakeStep, *, lease_seconds: float = 30, parallel_steps: int = 4
@@ -56,6 +63,7 @@ async def running(
         name="test",
         store=store,
         take_step=take_step,
+        abandon=abandon,
         clock=SystemClock(),
         owner="test",
         lease_seconds=lease_seconds,
@@ -198,6 +206,22 @@ async def test_a_store_that_is_down_for_a_while_costs_only_that_while() -> None:
     await add(store, "a")
     async with running(store, finish, lease_seconds=0.1):
         await eventually(state_is(store, S.COMPLETED, "a"))
+
+
+async def test_what_can_never_be_saved_ends_with_the_reason_and_is_not_repeated_for_ever() -> None:
+    class Clashing(MemoryTransferProcessStore):
+        async def save(self, entity: TransferProcess, **arguments: Any) -> None:
+            if entity.state is S.COMPLETED:
+                raise ConflictError("the counterparty's process id is taken")
+            await super().save(entity, **arguments)
+
+    store = Clashing(SystemClock())
+    await add(store, "a")
+    async with running(store, finish, lease_seconds=600):
+        await eventually(state_is(store, S.TERMINATED, "a"))
+    found = await store.find("a")
+    assert found is not None
+    assert found.error == TransferError(code="Conflict", message="the counterparty's process id is taken")
 
 
 async def test_a_lost_lease_is_no_end_of_the_loop() -> None:

@@ -11,17 +11,18 @@ import pytest
 
 from connector_spi.errors import ForbiddenAddressError, PeerUnavailableError
 from connector_spi.outbound_addresses import OutboundAddressPolicy
-from control_plane.adapters import guarded_http
-from control_plane.adapters.guarded_http import guarded_client, read_limited
+from control_plane.adapters.guarded_http import RESPONSE_MAX_BYTES, guarded_client, read_limited
 from tests.loopback_server import answering, loopback_server
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 OPEN = OutboundAddressPolicy(allowed_networks=LOOPBACK, allow_http=True)
 
 
-async def get(url: str, policy: OutboundAddressPolicy = OPEN) -> tuple[int, bytes]:
+async def get(
+    url: str, policy: OutboundAddressPolicy = OPEN, *, max_bytes: int = RESPONSE_MAX_BYTES
+) -> tuple[int, bytes]:
     async with guarded_client(policy, call_seconds=5) as client, client.stream("GET", url) as response:
-        return response.status_code, await read_limited(response)
+        return response.status_code, await read_limited(response, max_bytes=max_bytes)
 
 
 @pytest.fixture
@@ -134,17 +135,16 @@ async def test_no_connection_is_used_for_a_second_name_at_the_same_address(names
     assert server.connections == 2
 
 
-async def test_an_answer_is_read_up_to_the_limit_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guarded_http, "RESPONSE_MAX_BYTES", 1000)
-    async with loopback_server(answering(b"x" * 1000)) as server:
-        assert len((await get(server.address))[1]) == 1000
-    async with loopback_server(answering(b"x" * 1001)) as server:
+async def test_an_answer_is_read_up_to_the_limit_only() -> None:
+    async with loopback_server(answering(b"x" * RESPONSE_MAX_BYTES)) as server:
+        assert len((await get(server.address))[1]) == RESPONSE_MAX_BYTES
+    async with loopback_server(answering(b"x" * (RESPONSE_MAX_BYTES + 1))) as server:
         with pytest.raises(PeerUnavailableError, match="larger"):
             await get(server.address)
-    packed = answering(gzip.compress(b"x" * 100_000), headers=("Content-Encoding: gzip",))
+    packed = answering(gzip.compress(b"x" * 10 * RESPONSE_MAX_BYTES), headers=("Content-Encoding: gzip",))
     async with loopback_server(packed) as server:
         with pytest.raises(PeerUnavailableError, match="larger"):
-            await get(server.address)
+            await get(server.address, max_bytes=1000)
 
 
 async def breaks_off(writer: asyncio.StreamWriter) -> None:

@@ -65,6 +65,8 @@ async def _forged() -> dict[str, str | None]:
         "end as a text": _signed({**claims, "exp": "9999999999"}),
         "start as a text": _signed({**claims, "iat": "1"}),
         "endless": _signed({**claims, "exp": float("inf")}),
+        "an end beyond all numbers": _signed({**claims, "exp": 10**400}),
+        "a start that is no number": _signed({**claims, "iat": float("nan"), "exp": claims["exp"] + 86_400}),
         "issuer as a list": _signed({**claims, "iss": [THEM]}, enforce=False),
         "deep header": f"Bearer {_base64(deep)}.e30.e30",
         "deep payload": f"Bearer {_base64(json.dumps({'alg': 'ES256'}))}.{_base64(deep)}.e30",

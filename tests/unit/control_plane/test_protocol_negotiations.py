@@ -199,6 +199,15 @@ async def test_an_agreement_other_than_the_offer_is_refused(protocol: ProtocolRi
     assert await waiting(protocol) == []
 
 
+async def test_the_id_of_another_agreement_is_refused(protocol: ProtocolRig) -> None:
+    await protocol.agreed("taken", consumer=US, provider=THEM)
+    await known(protocol, CONSUMER, S.REQUESTED)
+    body = message("agreement", CONSUMER, agreement={**AGREEMENT, "@id": "taken"})
+    answer = await protocol.call("POST", "negotiations/n-1/agreement", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "InvalidInput")
+    assert await waiting(protocol) == []
+
+
 async def test_the_time_of_an_agreement_is_kept_in_utc(protocol: ProtocolRig) -> None:
     await known(protocol, CONSUMER, S.REQUESTED)
     await protocol.call("POST", "negotiations/n-1/agreement", json=message("agreement", CONSUMER))

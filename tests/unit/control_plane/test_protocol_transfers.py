@@ -209,6 +209,7 @@ async def test_a_message_whose_turn_it_is_is_noted_once(
     ("side", "state", "name"),
     [
         (CONSUMER, S.STARTED, "start"),
+        (CONSUMER, S.COMPLETED, "start"),
         (CONSUMER, S.COMPLETED, "completion"),
         (CONSUMER, S.COMPLETING_REQUESTED, "completion"),
         (CONSUMER, S.SUSPENDED, "suspension"),
@@ -227,6 +228,14 @@ async def test_what_is_so_already_or_was_wished_by_both_is_acknowledged_and_chan
     await known(protocol, side, state)
     assert (await protocol.call("POST", f"transfers/t-1/{name}", json=message(name, side))).status_code == 200
     assert await protocol.waiting("t-1") == ()
+
+
+async def test_two_messages_under_one_id_are_both_heard(protocol: ProtocolRig) -> None:
+    await known(protocol, CONSUMER, S.REQUESTED)
+    for name in ("start", "completion"):
+        body = message(name, CONSUMER, **{"@id": "the-same"})
+        assert (await protocol.call("POST", f"transfers/t-1/{name}", json=body)).status_code == 200
+    assert [note.kind for note in await protocol.waiting("t-1")] == ["START", "COMPLETE_BY_COUNTERPARTY"]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from control_plane.domain.transfer_process import (
     TransferProcessType,
 )
 from control_plane.domain.transfer_state_machine import WAITING, TransferEvent
+from control_plane.ports.data_flow_controller import FlowStatus
 from tests.fakes import unavailable
 from tests.unit.control_plane.transfer_rig import TransferRig
 
@@ -156,6 +157,46 @@ async def test_a_data_plane_that_is_down_does_not_keep_the_consumer_waiting_for_
     rig.clock.advance(60)
     assert await rig.run() == "TERMINATED"
     assert rig.data_plane.running == set()
+
+
+@pytest.mark.parametrize("pause", [E.SUSPEND, E.SUSPEND_BY_COUNTERPARTY])
+async def test_a_pause_that_comes_too_late_completes_the_transfer(rig: TransferRig, pause: TransferEvent) -> None:
+    await started(rig)
+    rig.data_plane.fail("suspend", PeerRefusedError("it has completed", status=409))
+    rig.data_plane.statuses["t-1"] = FlowStatus(state=DataFlowState.COMPLETED)
+    assert await rig.told(pause) == "COMPLETED"
+    assert (await rig.now()).error is None
+
+
+async def test_a_flow_that_failed_before_the_pause_ends_with_its_own_reason(rig: TransferRig) -> None:
+    await started(rig)
+    rig.data_plane.fail("suspend", PeerRefusedError("it has failed", status=409))
+    rig.data_plane.statuses["t-1"] = FlowStatus(state=DataFlowState.TERMINATED)
+    assert await rig.told(E.SUSPEND) == "SUSPENDING"
+    await rig.tell(E.TERMINATE, {"code": "BlobNotFound", "message": "the blob does not exist"})
+    assert await rig.run() == "TERMINATED"
+    assert (await rig.now()).error == TransferError(code="BlobNotFound", message="the blob does not exist")
+
+
+async def test_a_completion_that_is_reported_in_a_pause_is_not_lost(rig: TransferRig) -> None:
+    await started(rig)
+    assert await rig.told(E.SUSPEND, E.COMPLETE) == "COMPLETED"
+
+
+async def test_a_consumer_that_refuses_to_hear_of_the_completion_does_not_undo_it(rig: TransferRig) -> None:
+    await started(rig)
+    rig.client.fail("complete_transfer", PeerRefusedError("suspended", status=400))
+    assert await rig.told(E.COMPLETE) == "COMPLETED"
+
+
+async def test_a_long_reason_of_the_consumer_still_stops_the_flow(rig: TransferRig) -> None:
+    await started(rig)
+    await rig.tell(E.TERMINATE_BY_COUNTERPARTY, {"code": "x" * 500, "message": "sig=a " * 800})
+    assert await rig.run() == "TERMINATED"
+    assert rig.data_plane.running == set()
+    error = (await rig.now()).error
+    assert error is not None
+    assert len(error.message) <= 2000
 
 
 async def test_a_consumer_that_refuses_to_hear_of_the_end_does_not_stop_it(rig: TransferRig) -> None:

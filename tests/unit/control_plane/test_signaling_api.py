@@ -93,7 +93,7 @@ async def test_progress_is_recorded(stores: Stores, name: str) -> None:
     assert (found.progress.bytes_copied, found.progress.bytes_total) == (7, 9)
 
 
-@pytest.mark.parametrize("state", [S.COMPLETED, S.TERMINATED, S.TERMINATING, S.SUSPENDED])
+@pytest.mark.parametrize("state", [S.COMPLETED, S.TERMINATED, S.TERMINATING, S.COMPLETING])
 async def test_a_report_that_the_transfer_has_moved_past_is_acknowledged_and_changes_nothing(
     stores: Stores, state: S
 ) -> None:

@@ -16,7 +16,7 @@ from control_plane.domain.transfer_process import (
     TransferProcessType,
 )
 from control_plane.domain.transfer_state_machine import TransferEvent
-from control_plane.ports.completion_evidence import Arrived, Failed
+from control_plane.ports.completion_evidence import Arrived, Failed, Refused
 from control_plane.services.status_checker import StatusChecker
 from tests.fakes import ManualClock, unavailable
 from tests.unit.control_plane.transfer_rig import TransferRig
@@ -73,6 +73,35 @@ async def test_a_failed_or_refused_marker_ends_it_with_its_reason(rig: TransferR
     assert rig.secrets == {}
 
 
+async def test_a_marker_that_is_not_believed_is_told_to_the_provider(rig: TransferRig) -> None:
+    await requested(rig)
+    error = TransferError(code="EvidenceRefused", message=".complete belongs to another transfer.")
+    rig.evidence.found["t-1"] = Refused(error)
+    await checker(rig).sweep()
+    assert await rig.run() == "TERMINATED"
+    assert (await rig.now()).error == error
+    assert rig.client.count("terminate_transfer") == 1
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+async def test_data_that_arrived_before_a_pause_completes_the_transfer(rig: TransferRig, resumed: bool) -> None:
+    await requested(rig)
+    await rig.told(E.SUSPEND, *([E.RESUME] if resumed else []))
+    rig.evidence.found["t-1"] = ARRIVED
+    await checker(rig).sweep()
+    assert await rig.run() == "COMPLETED"
+
+
+async def test_a_defect_in_one_look_does_not_blind_it_for_the_others(rig: TransferRig) -> None:
+    await requested(rig)
+    rig.evidence.fail("look t-1", ZeroDivisionError())
+    await checker(rig).sweep()
+    rig.evidence.found["t-1"] = ARRIVED
+    rig.clock.advance(60)
+    await checker(rig).sweep()
+    assert await rig.run() == "COMPLETED"
+
+
 async def test_a_marker_is_seen_while_the_providers_word_is_being_verified(rig: TransferRig) -> None:
     await requested(rig)
     assert await rig.told(E.COMPLETE_BY_COUNTERPARTY) == "COMPLETING_REQUESTED"
@@ -98,7 +127,8 @@ async def test_a_counterparty_that_was_quicker_keeps_the_outcome(rig: TransferRi
 
 
 async def test_only_what_waits_for_data_is_looked_at(rig: TransferRig) -> None:
-    looked_at = {"REQUESTED", "STARTED", "COMPLETING_REQUESTED"}
+    pausing = {"SUSPENDING", "SUSPENDING_REQUESTED", "SUSPENDED", "RESUMING", "RESUMED"}
+    looked_at = {"REQUESTED", "STARTED", "COMPLETING_REQUESTED", *pausing}
     for side in TransferProcessType:
         for state in S:
             await rig.consumer(process_id=f"{side.name}-{state.name}", type=side, state=state)

@@ -13,6 +13,7 @@ from connector_spi.errors import (
     StoreUnavailableError,
     VaultUnavailableError,
 )
+from control_plane.domain.inbox import InboxMessage
 from control_plane.domain.transfer_process import (
     OUTCOMES,
     ProvisionedResource,
@@ -25,7 +26,7 @@ from control_plane.domain.transfer_state_machine import TransferEvent
 from control_plane.services.patience import Backoff
 from tests.control_plane_entities import NOW, moment
 from tests.fakes import unavailable
-from tests.unit.control_plane.transfer_rig import ALIAS, LIMIT, SAS, TransferRig
+from tests.unit.control_plane.transfer_rig import ALIAS, LIMIT, SAS, TransferRig, accept_all
 
 S = TransferProcessState
 E = TransferEvent
@@ -256,11 +257,44 @@ async def test_a_revocation_that_fails_is_tried_until_it_works_and_the_outcome_s
     rig.provisioner.fail("revoke", error, error)
     assert await rig.told(E.TERMINATE) == "TERMINATED"
     assert (await rig.now()).resources is ResourcePhase.REVOKING
+    assert rig.secrets == {}, "the vault is cleaned whatever the storage says"
     for _ in range(2):
-        rig.clock.advance(60)
+        rig.clock.advance(120)
         await rig.run()
     ended = await rig.now()
     assert (ended.state, ended.resources, rig.secrets) == (S.TERMINATED, ResourcePhase.REVOKED, {})
+
+
+async def test_what_an_operator_has_to_mend_is_tried_rarely(rig: TransferRig) -> None:
+    await rig.consumer()
+    await rig.run()
+    rig.provisioner.always["revoke"] = SecretNotFoundError(alias="consumerorg")
+    await rig.told(E.TERMINATE)
+    for _ in range(48):
+        rig.clock.advance(1800)
+        await rig.run()
+    assert rig.provisioner.count("revoke") <= 60, "in a day: less than one an hour once the back-off has grown"
+
+
+async def test_a_transfer_whose_provisioning_never_worked_can_be_deprovisioned_all_the_same(rig: TransferRig) -> None:
+    missing = SecretNotFoundError(alias="consumerorg")
+    for call in ("provision", "revoke", "deprovision"):
+        rig.provisioner.always[call] = missing
+    await rig.consumer()
+    assert await rig.run() == "TERMINATED"
+    assert (await rig.now()).resources is ResourcePhase.REVOKED
+    assert await rig.deprovision() == "DEPROVISIONED"
+
+
+async def test_asking_again_to_deprovision_tries_at_once(rig: TransferRig) -> None:
+    await rig.consumer()
+    await rig.run()
+    await rig.told(E.TERMINATE)
+    rig.provisioner.fail("deprovision", SecretNotFoundError(alias="consumerorg"))
+    assert await rig.deprovision() == "DEPROVISIONING"
+    note = InboxMessage(id="again", kind="DEPROVISION", received_at=rig.clock.now())
+    await rig.stores.transfer_processes.append("t-1", note, accept_all)
+    assert await rig.run() == "DEPROVISIONED"
 
 
 async def test_a_store_that_is_down_is_the_loops_matter(rig: TransferRig) -> None:

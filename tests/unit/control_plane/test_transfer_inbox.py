@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from connector_spi.errors import InvalidTransitionError
@@ -48,6 +48,8 @@ anything = st.sampled_from(list(E)).map(lambda event: event.value) | st.sampled_
     resources=st.sampled_from(ResourcePhase),
     kinds=st.lists(anything, max_size=8),
 )
+@example(TransferProcessType.CONSUMER, S.STARTUP_REQUESTED, ResourcePhase.NONE, ["COMPLETE"])
+@settings(max_examples=400)
 def test_no_inbox_raises_and_each_message_is_applied_at_most_once(
     side: TransferProcessType, state: S, resources: ResourcePhase, kinds: list[str]
 ) -> None:

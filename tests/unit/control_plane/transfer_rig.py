@@ -32,6 +32,7 @@ LIMIT: Final = 1000.0
 STEP_SECONDS: Final = 0.2
 PATIENCE: Final = Patience(
     backoff=Backoff(base_seconds=1, cap_seconds=60),
+    cleanup_backoff=Backoff(base_seconds=60, cap_seconds=3600),
     transfer_seconds={state: LIMIT for state in TransferProcessState if state not in OUTCOMES},
     negotiation_seconds=dict.fromkeys(NegotiationState, LIMIT),
     step_seconds=STEP_SECONDS,

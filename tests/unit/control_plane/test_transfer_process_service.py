@@ -1,0 +1,130 @@
+"""What clients ask of transfers; the checks of each member are in the tests of the management API."""
+
+from typing import Any
+
+import pytest
+
+from connector_spi.data_address import DataAddress
+from connector_spi.errors import ConflictError, InvalidInputError, InvalidTransitionError, NotFoundError
+from control_plane.domain.contract_negotiation import NegotiationState
+from control_plane.domain.transfer_process import ResourcePhase, TransferProcessState
+from control_plane.ports.stores import Stores
+from control_plane.services.transfer_process_service import TransferProcessService, TransferRequest
+from tests.control_plane_entities import agreement, negotiation, transfer_process
+from tests.fakes import FakeProvisioner, ManualClock
+from tests.unit.control_plane.transfer_rig import TransferRig
+
+S = TransferProcessState
+US = "did:web:us"
+
+
+def service(stores: Stores) -> TransferProcessService:
+    return TransferProcessService(
+        participant_id=US, stores=stores, provisioners={"AzureStorage": FakeProvisioner()}, clock=ManualClock()
+    )
+
+
+async def agreed(stores: Stores) -> None:
+    found = negotiation(state=NegotiationState.FINALIZED, correlation_id="pid", agreement=agreement())
+    await stores.contract_negotiations.create(found, due_at=None)
+
+
+def request(**changes: Any) -> TransferRequest:
+    facts: dict[str, Any] = {
+        "id": "t-1",
+        "contract_id": "a-1",
+        "counter_party_address": "https://them.example/2025-1",
+        "protocol": "dataspace-protocol-http:2025-1",
+        "transfer_type": "AzureStorage-PUSH",
+        "data_destination": DataAddress("AzureStorage", {"account": "consumerorg"}),
+        **changes,
+    }
+    return TransferRequest(**facts)
+
+
+async def test_the_same_request_under_the_same_id_is_the_same_process(stores: Stores) -> None:
+    await agreed(stores)
+    first = await service(stores).initiate(request())
+    again = await service(stores).initiate(request())
+    assert (again.id, again.nonce) == (first.id, first.nonce)
+
+
+async def test_another_request_under_the_same_id_is_refused(stores: Stores) -> None:
+    await agreed(stores)
+    await service(stores).initiate(request())
+    with pytest.raises(ConflictError, match="requested differently"):
+        await service(stores).initiate(request(private_properties={"a": 1}))
+
+
+async def test_a_secret_in_the_destination_is_not_kept(stores: Stores) -> None:
+    await agreed(stores)
+    destination = DataAddress("AzureStorage", {"account": "consumerorg", "sasToken": "PLANTED"})
+    process = await service(stores).initiate(request(data_destination=destination))
+    assert "PLANTED" not in repr(process)
+
+
+@pytest.mark.parametrize("process_id", ["../x", ".x", "a b", "a\n", "x" * 129, "a/b"])
+async def test_an_id_that_no_name_can_be_made_from_is_refused(stores: Stores, process_id: str) -> None:
+    await agreed(stores)
+    with pytest.raises(InvalidInputError, match="@id"):
+        await service(stores).initiate(request(id=process_id))
+
+
+async def test_two_clients_may_wish_for_the_end_before_it_is_noted(rig: TransferRig) -> None:
+    await rig.consumer()
+    await rig.run()
+    for reason in ("first", "second"):
+        await service(rig.stores).terminate("t-1", reason)
+    assert await rig.run() == "TERMINATED"
+    error = (await rig.now()).error
+    assert error is not None
+    assert error.message == "first"
+    await service(rig.stores).terminate("t-1", "third")
+
+
+@pytest.mark.parametrize(
+    ("command", "states"),
+    [
+        ("suspend", {S.STARTED}),
+        ("resume", {S.SUSPENDED, S.SUSPENDING, S.SUSPENDING_REQUESTED}),
+        ("deprovision", {S.COMPLETED, S.TERMINATED}),
+    ],
+)
+async def test_a_command_is_taken_where_it_can_be_followed(stores: Stores, command: str, states: set[S]) -> None:
+    taken = set()
+    consumers = set(S) - {S.STARTING, S.STARTUP_REQUESTED, S.RESUMING_REQUESTED, S.COMPLETING}
+    for state in consumers:
+        process = transfer_process(state.name, state=state, resources=ResourcePhase.HELD)
+        await stores.transfer_processes.create(process, due_at=None)
+        arguments = ["why"] if command == "suspend" else []
+        try:
+            await getattr(service(stores), command)(state.name, *arguments)
+        except ConflictError:
+            continue
+        taken.add(state)
+    assert taken == states
+
+
+async def test_a_completed_transfer_cannot_be_terminated(stores: Stores) -> None:
+    await stores.transfer_processes.create(transfer_process(state=S.COMPLETED), due_at=None)
+    with pytest.raises(InvalidTransitionError):
+        await service(stores).terminate("t-1", "too late")
+
+
+@pytest.mark.parametrize("command", ["get", "resume", "deprovision"])
+async def test_an_unknown_process_is_not_found(stores: Stores, command: str) -> None:
+    with pytest.raises(NotFoundError):
+        await getattr(service(stores), command)("unknown")
+
+
+async def test_deprovisioning_may_be_asked_for_again(rig: TransferRig) -> None:
+    await rig.consumer()
+    await rig.run()
+    await service(rig.stores).terminate("t-1", "")
+    await rig.run()
+    for _ in range(2):
+        await service(rig.stores).deprovision("t-1")
+    assert await rig.run() == "DEPROVISIONED"
+    await service(rig.stores).deprovision("t-1")
+    assert await rig.run() == "DEPROVISIONED"
+    assert rig.provisioner.count("deprovision") == 1
