@@ -38,11 +38,14 @@ def answering(
 
 @asynccontextmanager
 async def loopback_server(respond: Respond, *, host: str = "127.0.0.1") -> AsyncIterator[LoopbackServer]:
-    """A server that answers each request with `respond`, and closes the connection if that leaves the answer short."""
+    """A server that answers each request with `respond`, on as many connections as are opened."""
     server = LoopbackServer(host)
+
+    writers: list[asyncio.StreamWriter] = []
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server.connections += 1
+        writers.append(writer)
         try:
             while head := await _head(reader):
                 length = next((line for line in head.lower().split("\r\n") if line.startswith("content-length:")), ":0")
@@ -50,8 +53,6 @@ async def loopback_server(respond: Respond, *, host: str = "127.0.0.1") -> Async
                 server.requests.append(head + body.decode())
                 await respond(writer)
                 await writer.drain()
-                if "Content-Length" not in head and "connection: close" in head.lower():
-                    break
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
@@ -61,6 +62,8 @@ async def loopback_server(respond: Respond, *, host: str = "127.0.0.1") -> Async
     server.port = listening.sockets[0].getsockname()[1]
     async with listening:
         yield server
+        for writer in writers:
+            writer.close()
 
 
 async def _head(reader: asyncio.StreamReader) -> str:

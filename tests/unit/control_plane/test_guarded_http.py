@@ -18,11 +18,9 @@ LOOPBACK = ("127.0.0.0/8", "::1/128")
 OPEN = OutboundAddressPolicy(allowed_networks=LOOPBACK, allow_http=True)
 
 
-async def get(
-    url: str, policy: OutboundAddressPolicy = OPEN, *, max_bytes: int = RESPONSE_MAX_BYTES
-) -> tuple[int, bytes]:
+async def get(url: str, policy: OutboundAddressPolicy = OPEN) -> tuple[int, bytes]:
     async with guarded_client(policy, call_seconds=5) as client, client.stream("GET", url) as response:
-        return response.status_code, await read_limited(response, max_bytes=max_bytes)
+        return response.status_code, await read_limited(response)
 
 
 @pytest.fixture
@@ -144,7 +142,7 @@ async def test_an_answer_is_read_up_to_the_limit_only() -> None:
     packed = answering(gzip.compress(b"x" * 10 * RESPONSE_MAX_BYTES), headers=("Content-Encoding: gzip",))
     async with loopback_server(packed) as server:
         with pytest.raises(PeerUnavailableError, match="larger"):
-            await get(server.address, max_bytes=1000)
+            await get(server.address)
 
 
 async def breaks_off(writer: asyncio.StreamWriter) -> None:
