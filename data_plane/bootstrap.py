@@ -34,6 +34,7 @@ from data_plane.ports.data_sink import DataSinkFactory
 from data_plane.ports.data_source import DataSourceFactory
 from data_plane.ports.destination_preparer import DestinationPreparer
 from data_plane.ports.object_journal import ObjectJournal
+from data_plane.services.answer_retention import AnswerRetention
 from data_plane.services.byte_budget import ByteBudget
 from data_plane.services.copy_engine import CopyEngine, CopyLimits
 from data_plane.services.credential_intake import CredentialIntake
@@ -42,6 +43,7 @@ from data_plane.services.data_flow_service import DataFlowService
 from data_plane.services.destination_service import DestinationService
 from data_plane.services.flow_worker import FlowWorker, WorkerLimits
 from data_plane.services.keyed_locks import KeyedLocks
+from data_plane.services.owed_pieces import OwedPieces, Patience
 from data_plane.services.owed_work import OwedWorkLoop
 from data_plane.services.progress_reporter import ProgressReporter
 from data_plane.services.registry import FactoryRegistry
@@ -139,22 +141,13 @@ def _app(settings: DataPlaneSettings, adapters: _Adapters) -> FastAPI:
     backoff = Backoff(first_seconds=settings.retry_first_seconds, cap_seconds=settings.retry_cap_seconds)
     owed_wake_up = WakeUp()
     manager = _manager(settings, adapters, backoff, owed_wake_up)
-    owed_work = OwedWorkLoop(
-        store=adapters.store,
-        control_plane=adapters.control_plane,
-        sinks=adapters.sinks,
-        preparers=adapters.preparers,
-        vault=adapters.vault,
-        clock=adapters.clock,
-        backoff=backoff,
-        poll_seconds=settings.poll_seconds,
-        marker_patience=timedelta(seconds=settings.failed_marker_seconds),
-        wake_up=owed_wake_up,
-    )
+    owed_work = _owed_work(settings, adapters, backoff, owed_wake_up)
+    retention = AnswerRetention(adapters.store, adapters.clock, timedelta(seconds=settings.answer_retention_seconds))
     accepted, creating = _accepted_callback(settings), KeyedLocks()
+    intake = CredentialIntake(adapters.vault, adapters.store)
     flows = DataFlowService(
         store=adapters.store,
-        intake=CredentialIntake(adapters.vault),
+        intake=intake,
         sources=adapters.sources,
         sinks=adapters.sinks,
         manager=manager,
@@ -167,6 +160,7 @@ def _app(settings: DataPlaneSettings, adapters: _Adapters) -> FastAPI:
         store=adapters.store,
         preparers=adapters.preparers,
         vault=adapters.vault,
+        intake=intake,
         clock=adapters.clock,
         accepted_callback=accepted,
         creating=creating,
@@ -175,7 +169,7 @@ def _app(settings: DataPlaneSettings, adapters: _Adapters) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with asyncio.TaskGroup() as group:
-            loops = (group.create_task(manager.run()), group.create_task(owed_work.run()))
+            loops = [group.create_task(work.run()) for work in (manager, owed_work, retention)]
             try:
                 yield
             finally:
@@ -191,6 +185,29 @@ def _app(settings: DataPlaneSettings, adapters: _Adapters) -> FastAPI:
         checks={"database": adapters.store.ping},
         gate=GateRules(token=None if settings.insecure_no_auth else token, max_body_bytes=settings.max_body_bytes),
         lifespan=lifespan,
+    )
+
+
+def _owed_work(settings: DataPlaneSettings, adapters: _Adapters, backoff: Backoff, wake_up: WakeUp) -> OwedWorkLoop:
+    pieces = OwedPieces(
+        control_plane=adapters.control_plane,
+        sinks=adapters.sinks,
+        preparers=adapters.preparers,
+        journal=adapters.journal,
+        vault=adapters.vault,
+        clock=adapters.clock,
+        patience=Patience(
+            marker=timedelta(seconds=settings.failed_marker_seconds),
+            callback=timedelta(seconds=settings.callback_patience_seconds),
+        ),
+    )
+    return OwedWorkLoop(
+        store=adapters.store,
+        pieces=pieces,
+        clock=adapters.clock,
+        backoff=backoff,
+        poll_seconds=settings.poll_seconds,
+        wake_up=wake_up,
     )
 
 

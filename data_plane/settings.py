@@ -62,7 +62,7 @@ class DataPlaneSettings(BaseModel):
         default=300.0, gt=0, description="A flow in which no block moves for so long ends with a reason."
     )
     max_flow_seconds: float = Field(
-        default=14 * 86_400.0, gt=0, description="Absolute cap of a flow, counted from its last start or resume."
+        default=7 * 86_400.0, gt=0, description="Absolute cap of a flow, counted from its last start or resume."
     )
     retry_first_seconds: float = Field(default=0.2, gt=0, description="First wait after a transient error.")
     retry_cap_seconds: float = Field(default=15.0, gt=0, description="Longest wait between attempts.")
@@ -73,6 +73,17 @@ class DataPlaneSettings(BaseModel):
     )
     failed_marker_seconds: float = Field(
         default=3600.0, ge=0, description="How long .failed is tried at a destination that does not answer."
+    )
+    callback_patience_seconds: float = Field(
+        default=7 * 86_400.0,
+        ge=0,
+        description="How long a control plane that does not take the outcome of a flow (no answer, 401, 403, 404, 409, "
+        "...) is told again, counted from the outcome.",
+    )
+    answer_retention_seconds: float = Field(
+        default=86_400.0,
+        ge=0,
+        description="How long after a flow's outcome the same message again still gets the same answer.",
     )
     max_body_bytes: int = Field(default=MEBIBYTE, ge=1024, description="Largest signaling message that is read.")
     prepared_signature_seconds: float = Field(

@@ -23,15 +23,18 @@ from azure_storage.errors import (
     BlobAlreadyExistsError,
     ContainerNotFoundError,
     InvalidBlockListError,
-    SasExpiredError,
+    StorageBusyError,
+    StorageUnavailableError,
 )
+from azure_storage.markers import COMPLETE
 from azure_storage.metadata import metadata_headers, percent_encoded
 from azure_storage.object_names import destination_name
 from azure_storage.sas import SasToken, SignedUrl
 from connector_spi.clock import Clock
-from connector_spi.data_address import KEY_NAME, DataAddress
+from connector_spi.data_address import KEY_NAME, SECRET, DataAddress
 from connector_spi.errors import InvalidInputError, TransientError
 from connector_spi.vault import Vault
+from data_plane.adapters.azure_addresses import understood
 from data_plane.adapters.azure_markers import write_complete, write_failed
 from data_plane.domain.data_flow import DataFlow, DataFlowFailure
 from data_plane.domain.errors import StagedBlocksLostError
@@ -44,14 +47,9 @@ _INLINE_BYTES: Final = 64 * 1024
 _LONGEST_ORIGINAL_NAME: Final = 2048
 """Bytes of the encoded name in the metadata, which has 8 KiB in all; a longer one is left out."""
 
-
-_SHUT_OUT: Final = (
-    AuthenticationFailedError,
-    AuthorizationFailureError,
-    ContainerNotFoundError,
-    SasExpiredError,
-)
-"""What a write is answered once the consumer has revoked the signature, or removed the container."""
+_SHUT_OUT: Final = (AuthenticationFailedError, AuthorizationFailureError, ContainerNotFoundError)
+"""What a write is answered once the consumer has revoked the signature, or removed the container. Not
+SasExpiredError: a signature that is past its end by the clock ends whether or not anybody has seen anything."""
 
 
 class SignatureNotHonouredYetError(TransientError):
@@ -80,6 +78,8 @@ class AzureStorageDataSink:
         self._endpoints = endpoints
         self._clock = clock
         self._lenient_until: datetime | None = (flow.started_at or flow.created_at) + signature_grace
+        self._evidence_may_stand = False
+        """Whether `.complete` was sent and its answer lost, so that the reader may have seen it."""
 
     async def check_free(self, copy: ObjectCopy) -> None:
         """Try to commit a block that does not exist: the service looks at the name first."""
@@ -117,9 +117,9 @@ class AzureStorageDataSink:
         try:
             await write_complete(self._flow, published, self._write)
         except _SHUT_OUT as error:
-            if not again:
+            if not (again or self._evidence_may_stand):
                 raise
-            _log.warning("the evidence was seen before this crash was over", extra={"reason": error.message})
+            _log.warning("shut out after the evidence was begun: it counts as seen", extra={"reason": error.message})
 
     async def mark_failed(self, failure: DataFlowFailure) -> None:
         """Write `.failed`."""
@@ -142,10 +142,14 @@ class AzureStorageDataSink:
 
     async def _write(self, name: str, content: bytes, content_type: str) -> None:
         md5 = await _md5(content)
-        with self._signature_grace():
-            await self._blobs.put_blob(
-                self._url(name), content, content_type=content_type, content_md5=md5, overwrite=True
-            )
+        try:
+            with self._signature_grace():
+                await self._blobs.put_blob(
+                    self._url(name), content, content_type=content_type, content_md5=md5, overwrite=True
+                )
+        except (StorageUnavailableError, StorageBusyError):
+            self._evidence_may_stand |= name == COMPLETE
+            raise
 
     def _url(self, name: str) -> SignedUrl:
         folder = self._place.folder_name
@@ -182,16 +186,18 @@ class AzureStorageSinkFactory:
         self._clock = clock
         self._signature_grace = signature_grace
 
-    def check(self, address: DataAddress) -> None:
-        """Refuse a bad address, or one without a credential."""
+    def accepted(self, address: DataAddress) -> DataAddress:
+        """The address, without what is not understood of it; a bad one, or one without a credential, is refused."""
         AzureBlobAddress.of_destination(address)
-        if not (address.get("secret") or address.get(KEY_NAME)):
+        kept = understood(address)
+        if not (kept.get(SECRET) or kept.get(KEY_NAME)):
             raise InvalidInputError(
                 field="dataAddress",
-                value=address,
+                value=kept,
                 problem="has no credential",
                 remedy="Send the signature as `secret`, or its vault alias as `keyName`.",
             )
+        return kept
 
     def destination_name(self, flow: DataFlow, source: SourceObject, *, single: bool) -> str:
         """The wished name of a single blob, else the source's own full name."""

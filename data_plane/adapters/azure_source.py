@@ -14,6 +14,7 @@ from azure_storage.listed_object import ListedObject
 from azure_storage.sas import SasToken
 from connector_spi.clock import Clock
 from connector_spi.data_address import DataAddress
+from data_plane.adapters.azure_addresses import understood
 from data_plane.domain.object_copy import Block, SourceObject
 
 _SIGNATURE_SECONDS: Final = 3600.0
@@ -113,9 +114,10 @@ class AzureStorageSourceFactory:
         self._endpoints = endpoints
         self._clock = clock
 
-    def check(self, address: DataAddress) -> None:
-        """Refuse a bad address."""
+    def accepted(self, address: DataAddress) -> DataAddress:
+        """The address, without what is not understood of it; a bad one is refused."""
         AzureBlobAddress.of_source(address)
+        return understood(address)
 
     @asynccontextmanager
     async def open(self, address: DataAddress) -> AsyncIterator[AzureStorageDataSource]:

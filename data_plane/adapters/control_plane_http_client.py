@@ -10,8 +10,9 @@ from connector_spi.signaling import DataFlowStatusMessage
 from connector_spi.vault import Vault
 
 _TIMEOUT: Final = httpx.Timeout(10.0, connect=5.0)
-_TRY_AGAIN: Final = frozenset({404, 408, 409, 429})
-"""The control plane may not know the transfer yet, or be in the middle of it."""
+_TRY_AGAIN: Final = frozenset({401, 403, 404, 408, 409, 425, 429})
+"""The control plane may not know the transfer yet, or be in the middle of it; its token may be in the middle of a
+rotation, or the vault that it checks tokens with away. The caller's patience ends it."""
 _SERVER_ERRORS: Final = 500
 _EXTENSION_UNKNOWN: Final = frozenset({404, 405, 501})
 

@@ -29,7 +29,8 @@ class MemoryDataFlowStore:
         self._clock = clock
         self._flows: dict[str, DataFlow] = {}
         self._held: dict[str, _Held] = {}
-        self._answers: dict[tuple[str, str], Answer] = {}
+        self._answers: dict[str, dict[tuple[str, str], Answer]] = {}
+        """By flow."""
 
     async def add(self, flow: DataFlow, answer: Answer | None = None) -> DataFlow:
         """Store a new flow and its answer."""
@@ -37,7 +38,7 @@ class MemoryDataFlowStore:
             raise DataFlowExistsError(flow_id=flow.id)
         self._flows[flow.id] = flow
         self._held[flow.id] = _Held()
-        self._keep(answer)
+        self._keep(flow.id, answer)
         return flow
 
     async def find(self, flow_id: str) -> DataFlow | None:
@@ -53,12 +54,13 @@ class MemoryDataFlowStore:
             raise StaleDataFlowError(f"The flow {flow.id!r} was changed by somebody else.")
         saved = replace(flow, version=flow.version + 1, counters=stored.counters)
         self._flows[flow.id] = saved
-        self._keep(answer)
+        self._keep(flow.id, answer)
         return saved
 
     async def find_answer(self, message_id: str, operation: str) -> Answer | None:
         """The answer given to this message, or None."""
-        return self._answers.get((message_id, operation))
+        found = (answers.get((message_id, operation)) for answers in self._answers.values())
+        return next((answer for answer in found if answer is not None), None)
 
     async def lease_due(self, worker_id: str, *, limit: int, seconds: float) -> Sequence[LeasedFlow]:
         """Lease flows that are to be copied and that nobody holds."""
@@ -88,6 +90,12 @@ class MemoryDataFlowStore:
         due = [(f.next_attempt_at, f) for f in self._flows.values() if f.next_attempt_at and f.next_attempt_at <= at]
         return [flow for _, flow in sorted(due, key=lambda pair: pair[0])[:limit]]
 
+    async def forget_answers(self, *, ended_before: datetime) -> None:
+        """Delete the answers of flows that had their outcome before this moment."""
+        for flow in self._flows.values():
+            if flow.is_final and flow.updated_at < ended_before:
+                self._answers.pop(flow.id, None)
+
     async def ping(self) -> None:
         """Memory always answers."""
 
@@ -97,9 +105,15 @@ class MemoryDataFlowStore:
         if held is None or held.epoch != lease.epoch:
             raise LeaseLostError(f"Another worker holds the flow {lease.flow_id!r}.")
 
-    def _keep(self, answer: Answer | None) -> None:
+    def shut_out(self, flow_id: str) -> None:
+        """Make every lease on the flow an old one."""
+        held = self._held[flow_id]
+        held.epoch += 1
+        held.until = None
+
+    def _keep(self, flow_id: str, answer: Answer | None) -> None:
         if answer is not None:
-            self._answers[answer.message_id, answer.operation] = answer
+            self._answers.setdefault(flow_id, {})[answer.message_id, answer.operation] = answer
 
     def _free(self, flow_id: str, now: datetime) -> bool:
         until = self._held[flow_id].until
@@ -135,6 +149,11 @@ class MemoryObjectJournal:
         """Records in these statuses, in order of sequence."""
         records = sorted(self._records.get(flow_id, {}).values(), key=lambda c: c.sequence)
         return [c for c in records if c.sequence > after and c.status in statuses][:limit]
+
+    async def forget(self, flow_id: str) -> None:
+        """Delete the records of a flow that has its outcome."""
+        self._flows.shut_out(flow_id)
+        self._records.pop(flow_id, None)
 
     async def totals(self, flow_id: str) -> JournalTotals:
         """Counts and bytes of the flow's records."""

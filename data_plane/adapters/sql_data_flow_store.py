@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CursorResult, insert, update
+from sqlalchemy import CursorResult, delete, exists, insert, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -14,7 +14,7 @@ from connector_spi.errors import LeaseLostError
 from connector_spi.signaling import DataFlowState
 from data_plane.adapters.sql_mapping import flow_of, flow_values, to_millis
 from data_plane.adapters.sql_tables import AnsweredMessageRow, DataFlowRow
-from data_plane.domain.data_flow import Counters, DataFlow, DataFlowRole
+from data_plane.domain.data_flow import FINAL_STATES, Counters, DataFlow, DataFlowRole
 from data_plane.domain.errors import DataFlowExistsError, StaleDataFlowError
 from data_plane.ports.data_flow_store import Answer, Lease, LeasedFlow
 from sql_storage.database import Database, DatabaseNow
@@ -33,7 +33,7 @@ class SqlDataFlowStore:
         try:
             async with self._database.writing() as session:
                 await session.exec(insert(DataFlowRow).values(**flow_values(flow), **_new(flow)))
-                await _keep(session, answer)
+                await _keep(session, flow.id, answer)
         except IntegrityError as error:
             raise DataFlowExistsError(flow_id=flow.id) from error
         return flow
@@ -58,7 +58,7 @@ class SqlDataFlowStore:
             )
             if _rows(written) == 0:
                 raise StaleDataFlowError(f"The flow {flow.id!r} was changed by somebody else.")
-            await _keep(session, answer)
+            await _keep(session, flow.id, answer)
         return replace(flow, version=flow.version + 1)
 
     @uninterrupted
@@ -135,10 +135,30 @@ class SqlDataFlowStore:
             return [flow_of(row) for row in await session.exec(due)]
 
     @uninterrupted
+    async def forget_answers(self, *, ended_before: datetime) -> None:
+        """Delete the answers of flows that had their outcome before this moment."""
+        ended = exists().where(
+            col(DataFlowRow.id) == AnsweredMessageRow.flow_id,
+            col(DataFlowRow.state).in_([state.value for state in FINAL_STATES]),
+            col(DataFlowRow.updated_at) < to_millis(ended_before),
+        )
+        async with self._database.writing() as session:
+            await session.exec(delete(AnsweredMessageRow).where(ended))
+
+    @uninterrupted
     async def ping(self) -> None:
         """Return when the database answers."""
         async with self._database.reading() as session:
             await session.exec(select(DatabaseNow()))
+
+
+async def shut_out(session: AsyncSession, flow_id: str) -> None:
+    """Make every lease on the flow an old one, so that no worker writes to its journal any more."""
+    await session.exec(
+        update(DataFlowRow)
+        .where(col(DataFlowRow.id) == flow_id)
+        .values(lease_epoch=DataFlowRow.lease_epoch + 1, lease_until=None, lease_worker=None)
+    )
 
 
 async def require_lease(session: AsyncSession, lease: Lease) -> None:
@@ -148,10 +168,10 @@ async def require_lease(session: AsyncSession, lease: Lease) -> None:
         raise LeaseLostError(f"Another worker holds the flow {lease.flow_id!r}.")
 
 
-async def _keep(session: AsyncSession, answer: Answer | None) -> None:
+async def _keep(session: AsyncSession, flow_id: str, answer: Answer | None) -> None:
     if answer is not None:
         # Merged, not inserted: a message that changed nothing may be answered twice at the same moment.
-        await session.merge(AnsweredMessageRow(**asdict(answer)))
+        await session.merge(AnsweredMessageRow(flow_id=flow_id, **asdict(answer)))
 
 
 def _new(flow: DataFlow) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from sqlalchemy import Insert, case, delete, func
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 
-from data_plane.adapters.sql_data_flow_store import require_lease
+from data_plane.adapters.sql_data_flow_store import require_lease, shut_out
 from data_plane.adapters.sql_mapping import copy_of, copy_values
 from data_plane.adapters.sql_tables import ObjectCopyRow
 from data_plane.domain.object_copy import CopyStatus, ObjectCopy
@@ -17,6 +17,9 @@ from sql_storage.uninterrupted import uninterrupted
 
 _CHANGING = ("status", "block_nonce", "block_count", "sha256")
 """What is written when the record is there; the plan itself never changes."""
+
+_FORGOTTEN_AT_ONCE = 5000
+"""Records that one transaction deletes: tens of milliseconds, in which SQLite lets nobody else write."""
 
 
 class SqlObjectJournal:
@@ -54,6 +57,29 @@ class SqlObjectJournal:
         )
         async with self._database.reading() as session:
             return [copy_of(row) for row in await session.exec(wanted)]
+
+    async def forget(self, flow_id: str) -> None:
+        """Delete the records of a flow that has its outcome."""
+        while await self._forget_some(flow_id):
+            pass
+
+    @uninterrupted
+    async def _forget_some(self, flow_id: str) -> bool:
+        """Delete as many records as do not hold others up; whether there may be more."""
+        some = (
+            select(ObjectCopyRow.sequence)
+            .where(ObjectCopyRow.flow_id == flow_id)
+            .order_by(col(ObjectCopyRow.sequence))
+            .limit(_FORGOTTEN_AT_ONCE)
+        )
+        async with self._database.writing() as session:
+            await shut_out(session, flow_id)
+            deleted = await session.exec(
+                delete(ObjectCopyRow)
+                .where(col(ObjectCopyRow.flow_id) == flow_id)
+                .where(col(ObjectCopyRow.sequence).in_(some))
+            )
+            return deleted.rowcount == _FORGOTTEN_AT_ONCE
 
     @uninterrupted
     async def totals(self, flow_id: str) -> JournalTotals:

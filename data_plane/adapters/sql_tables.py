@@ -54,6 +54,7 @@ class AnsweredMessageRow(SQLModel, table=True):
 
     message_id: str = Field(primary_key=True, max_length=256)
     operation: str = Field(primary_key=True, max_length=300)
+    flow_id: str = Field(max_length=256)
     body: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
 
 

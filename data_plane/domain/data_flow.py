@@ -32,7 +32,9 @@ class OwedWork(StrEnum):
     DESTINATION_RELEASE = "DESTINATION_RELEASE"
     """Receiver: give back what was made for this flow."""
     SECRET_DELETION = "SECRET_DELETION"
-    """Delete the credentials that this flow put into the vault. Done last: the marker needs them."""
+    """Delete the credentials that this flow put into the vault. Done after the marker, which needs them."""
+    JOURNAL_DELETION = "JOURNAL_DELETION"
+    """Sender: forget the record of every object. Done last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,7 @@ class DataFlow:
         return self.state in FINAL_STATES
 
     def owing(self, *work: OwedWork, at: datetime) -> "DataFlow":
-        """A copy that owes this work too, due at once; secrets are deleted last."""
+        """A copy that owes this work too, due at once; in the order of `OwedWork`."""
         owed = {*self.owed, *work}
         return replace(
             self, owed=tuple(w for w in OwedWork if w in owed), attempt=0, next_attempt_at=at if owed else None

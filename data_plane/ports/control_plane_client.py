@@ -8,8 +8,9 @@ from connector_spi.signaling import DataFlowStatusMessage
 class ControlPlaneClient(Protocol):
     """Call-backs of Data Plane Signaling. `base` is the control plane's signaling URL; empty: the configured one.
 
-    Every call is bounded in time and raises PeerUnavailableError (no answer, 404, 408, 409, 429, 5xx: try again) or
-    PeerRefusedError (any other 4xx).
+    Every call is bounded in time and raises PeerUnavailableError (no answer, 401, 403, 404, 408, 409, 425, 429, 5xx:
+    try again, with patience that ends) or PeerRefusedError (any other answer). What our own side lacks to make the call
+    is a ConfigurationError or an error of the vault.
     """
 
     async def completed(self, base: str, flow_id: str, message: DataFlowStatusMessage) -> None:

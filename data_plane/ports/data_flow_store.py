@@ -87,6 +87,10 @@ class DataFlowStore(Protocol):
         """Flows whose owed work is due, longest due first."""
         ...
 
+    async def forget_answers(self, *, ended_before: datetime) -> None:
+        """Delete the answers of flows that had their outcome before this moment."""
+        ...
+
     async def ping(self) -> None:
         """Return when the database answers."""
         ...

@@ -50,7 +50,8 @@ class DataSink(Protocol):
         """Leave the evidence that everything is there, with the list of objects; its last write is what readers await.
 
         Called once all objects are published; doing it again leaves the same evidence. `again`: it was begun before a
-        crash, so the reader may have seen it and ended this flow's access; being shut out then counts as done.
+        crash, so the reader may have seen it and ended this flow's access; being shut out then counts as done. So it
+        does after a call on this very sink whose last write was not answered. An expired credential never counts so.
 
         Raises:
             PermanentError, TransientError: as for `stage_block`.
@@ -69,8 +70,10 @@ class DataSink(Protocol):
 class DataSinkFactory(Protocol):
     """Makes the sinks of one address type."""
 
-    def check(self, address: DataAddress) -> None:
-        """Refuse a bad address before anything is stored.
+    def accepted(self, address: DataAddress) -> DataAddress:
+        """The address as it is kept: with those of its properties alone that this type understands.
+
+        Nobody knows what the others hold; they may be secrets.
 
         Raises:
             InvalidInputError: names the property.

@@ -39,8 +39,10 @@ class DataSource(Protocol):
 class DataSourceFactory(Protocol):
     """Makes the sources of one address type."""
 
-    def check(self, address: DataAddress) -> None:
-        """Refuse a bad address before anything is stored.
+    def accepted(self, address: DataAddress) -> DataAddress:
+        """The address as it is kept: with those of its properties alone that this type understands.
+
+        Nobody knows what the others hold; they may be secrets.
 
         Raises:
             InvalidInputError: names the property.

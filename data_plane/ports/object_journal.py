@@ -38,6 +38,13 @@ class ObjectJournal(Protocol):
         """Records in these statuses, in order of sequence, beginning after sequence `after`."""
         ...
 
+    async def forget(self, flow_id: str) -> None:
+        """Delete the records of a flow that has its outcome; a worker that still holds the flow loses its lease.
+
+        Many records are deleted in several transactions: what a time-out leaves is deleted by the next call.
+        """
+        ...
+
     async def totals(self, flow_id: str) -> JournalTotals:
         """Counts and bytes of the flow's records."""
         ...

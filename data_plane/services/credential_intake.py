@@ -1,13 +1,19 @@
-"""CredentialIntake: moves a secret that arrives inside an address into the vault, under a name that we choose."""
+"""Takes in addresses that hold a secret: it goes to the vault, under a name that we choose."""
 
 import hashlib
+import logging
 import re
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Final
 
 from connector_spi.data_address import KEY_NAME, SECRET, SECRET_PROPERTIES, DataAddress
-from connector_spi.errors import InvalidInputError
+from connector_spi.errors import ConnectorError, InvalidInputError
 from connector_spi.vault import Vault
+from data_plane.ports.data_flow_store import DataFlowStore
+
+_log = logging.getLogger(__name__)
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9._-]{1,150}")
 
@@ -20,36 +26,72 @@ def vault_alias(flow_id: str, purpose: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TakenAddress:
-    """An address that is safe to persist, and what was put into the vault for it."""
+    """An address that is safe to persist, and what has to go to the vault for it: secrets by alias."""
 
     address: DataAddress
-    vault_aliases: tuple[str, ...] = ()
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def taken(flow_id: str, address: DataAddress, *, purpose: str) -> TakenAddress:
+    """The address with the alias of its inline `secret`, if there is one, in the secret's place. Stores nothing.
+
+    Raises:
+        InvalidInputError: the address holds a secret under another property's name.
+    """
+    unknown = sorted(SECRET_PROPERTIES.intersection(address.properties) - {SECRET})
+    if unknown:
+        raise InvalidInputError(
+            field=f"{purpose}.{unknown[0]}",
+            value="***",
+            problem="is a secret that this address type does not know",
+            remedy=f"Send the credential as {SECRET!r}, or name its vault alias as {KEY_NAME!r}.",
+        )
+    secret = address.get(SECRET)
+    if not secret:
+        return TakenAddress(address.without(SECRET))
+    alias = vault_alias(flow_id, purpose)
+    return TakenAddress(address.without(SECRET).with_properties(**{KEY_NAME: alias}), {alias: secret})
 
 
 @dataclass(frozen=True, slots=True)
 class CredentialIntake:
-    """Takes addresses in."""
+    """Moves secrets into the vault, and back out when nobody is left to delete them."""
 
     vault: Vault
+    store: DataFlowStore
 
-    async def take(self, flow_id: str, address: DataAddress, *, purpose: str) -> TakenAddress:
-        """Move the inline `secret`, if there is one, to the vault; the address then names its alias.
+    async def keep(self, secrets: Mapping[str, str]) -> None:
+        """Store the secrets for a flow that is there already.
 
         Raises:
-            InvalidInputError: the address holds a secret under another property's name.
-            VaultForbiddenError, VaultUnavailableError: nothing was stored.
+            InvalidInputError, VaultForbiddenError, VaultUnavailableError: the vault refused or did not answer.
         """
-        unknown = sorted(SECRET_PROPERTIES.intersection(address.properties) - {SECRET})
-        if unknown:
-            raise InvalidInputError(
-                field=f"{purpose}.{unknown[0]}",
-                value="***",
-                problem="is a secret that this address type does not know",
-                remedy=f"Send the credential as {SECRET!r}, or name its vault alias as {KEY_NAME!r}.",
+        for alias, secret in secrets.items():
+            await self.vault.store(alias, secret)
+
+    @asynccontextmanager
+    async def keeping(self, flow_id: str, secrets: Mapping[str, str]) -> AsyncIterator[None]:
+        """Store the secrets for a flow that the block adds; delete them again when the block failed to.
+
+        Raises:
+            InvalidInputError, VaultForbiddenError, VaultUnavailableError: as for `keep`.
+        """
+        try:
+            await self.keep(secrets)
+            yield
+        except BaseException:
+            await self._withdraw(flow_id, secrets)
+            raise
+
+    async def _withdraw(self, flow_id: str, secrets: Mapping[str, str]) -> None:
+        try:
+            if await self.store.find(flow_id) is not None:
+                # Added by another process, or before a cancellation came: the secrets are the flow's now.
+                return
+            for alias in secrets:
+                await self.vault.delete(alias)
+        except ConnectorError as error:
+            _log.error(
+                "secrets without a flow may be left in the vault",
+                extra={"data_flow_id": flow_id, "aliases": sorted(secrets), "reason": error.message},
             )
-        secret = address.get(SECRET)
-        if not secret:
-            return TakenAddress(address.without(SECRET))
-        alias = vault_alias(flow_id, purpose)
-        await self.vault.store(alias, secret)
-        return TakenAddress(address.without(SECRET).with_properties(**{KEY_NAME: alias}), (alias,))

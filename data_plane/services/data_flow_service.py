@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from connector_spi.clock import Clock
+from connector_spi.data_address import DataAddress
 from connector_spi.errors import NotFoundError
 from connector_spi.signaling import (
     DataFlowResumeMessage,
@@ -22,11 +23,11 @@ from data_plane.domain.errors import DataFlowExistsError, StaleDataFlowError
 from data_plane.ports.data_flow_store import Answer, DataFlowStore
 from data_plane.ports.data_sink import DataSinkFactory
 from data_plane.ports.data_source import DataSourceFactory
-from data_plane.services.credential_intake import CredentialIntake
+from data_plane.services.credential_intake import CredentialIntake, TakenAddress, taken
 from data_plane.services.data_flow_manager import DataFlowManager
 from data_plane.services.flow_addresses import address_in_metadata, check_same_place, destination_of
+from data_plane.services.flow_on_wire import failure_on_wire
 from data_plane.services.keyed_locks import KeyedLocks
-from data_plane.services.owed_work import failure_on_wire
 from data_plane.services.progress_meter import progress_of
 from data_plane.services.registry import FactoryRegistry
 from data_plane.services.wake_up import WakeUp
@@ -66,10 +67,12 @@ class DataFlowService:
                 return answer.body
             if await self.store.find(message.process_id):
                 raise DataFlowExistsError(flow_id=message.process_id)
-            flow = fire(await self._new_sender(message), DataFlowEvent.START, at=self.clock.now())
+            new, secrets = self._new_sender(message)
+            flow = fire(new, DataFlowEvent.START, at=self.clock.now())
             body = status_body(flow)
             try:
-                await self.store.add(flow, Answer(message.message_id, operation, body))
+                async with self.intake.keeping(flow.id, secrets):
+                    await self.store.add(flow, Answer(message.message_id, operation, body))
             except DataFlowExistsError:
                 answer = await self.store.find_answer(message.message_id, operation)
                 if answer is None:
@@ -99,11 +102,11 @@ class DataFlowService:
         async def with_credential(flow: DataFlow) -> DataFlow:
             if message.data_address is None:
                 return flow
-            sent = destination_of(message.data_address).address
-            check_same_place(flow.destination, sent)
-            taken = await self.intake.take(flow.id, sent, purpose="destination")
-            aliases = tuple(sorted({*flow.vault_aliases, *taken.vault_aliases}))
-            return replace(flow, destination=taken.address, vault_aliases=aliases)
+            destination = self._destination(flow.id, destination_of(message.data_address).address)
+            check_same_place(flow.destination, destination.address)
+            await self.intake.keep(destination.secrets)
+            aliases = tuple(sorted({*flow.vault_aliases, *destination.secrets}))
+            return replace(flow, destination=destination.address, vault_aliases=aliases)
 
         body = await self._apply(flow_id, message.message_id, DataFlowEvent.RESUME, prepare=with_credential)
         if changed:
@@ -135,13 +138,21 @@ class DataFlowService:
             failure=failure_on_wire(flow),
         ).model_dump(mode="json", by_alias=True, exclude_none=True)
 
-    async def _new_sender(self, message: DataFlowStartMessage) -> DataFlow:
+    def _source(self, flow_id: str, sent: DataAddress) -> TakenAddress:
+        # The credential is looked at first: a secret in a wrong place is refused, not dropped without a word.
+        source = taken(flow_id, sent, purpose="source")
+        return replace(source, address=self.sources.of(sent.type).accepted(source.address))
+
+    def _destination(self, flow_id: str, sent: DataAddress) -> TakenAddress:
+        destination = taken(flow_id, sent, purpose="destination")
+        return replace(destination, address=self.sinks.of(sent.type).accepted(destination.address))
+
+    def _new_sender(self, message: DataFlowStartMessage) -> tuple[DataFlow, Mapping[str, str]]:
+        """The flow, and the secrets that go to the vault for it. Both addresses are checked; nothing is stored."""
         sent = destination_of(message.data_address)
-        source_sent = address_in_metadata(message.metadata, "source")
-        self.sources.of(source_sent.type).check(source_sent)
-        self.sinks.of(sent.address.type).check(sent.address)
-        source = await self.intake.take(message.process_id, source_sent, purpose="source")
-        destination = await self.intake.take(message.process_id, sent.address, purpose="destination")
+        source = self._source(message.process_id, address_in_metadata(message.metadata, "source"))
+        destination = self._destination(message.process_id, sent.address)
+        secrets = {**source.secrets, **destination.secrets}
         flow = DataFlow.of_message(
             message,
             role=DataFlowRole.SENDER,
@@ -149,13 +160,14 @@ class DataFlowService:
             callback_base=self.accepted_callback(message.callback_address),
             at=self.clock.now(),
         )
-        return replace(
+        sender = replace(
             flow,
             source=source.address,
             marker_process_id=sent.consumer_process_id or message.process_id,
             nonce=sent.nonce,
-            vault_aliases=(*source.vault_aliases, *destination.vault_aliases),
+            vault_aliases=tuple(secrets),
         )
+        return sender, secrets
 
     async def _apply(
         self,
@@ -191,8 +203,9 @@ class DataFlowService:
     def _owing(self, before: DataFlow, after: DataFlow) -> DataFlow:
         if before.is_final or not after.is_final:
             return after
-        receiver = (OwedWork.DESTINATION_RELEASE,) if after.role is DataFlowRole.RECEIVER else ()
-        return after.owing(*receiver, OwedWork.SECRET_DELETION, at=self.clock.now())
+        is_receiver = after.role is DataFlowRole.RECEIVER
+        own = OwedWork.DESTINATION_RELEASE if is_receiver else OwedWork.JOURNAL_DELETION
+        return after.owing(own, OwedWork.SECRET_DELETION, at=self.clock.now())
 
     async def _existing(self, flow_id: str) -> DataFlow:
         flow = await self.store.find(flow_id)

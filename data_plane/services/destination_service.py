@@ -15,7 +15,7 @@ from data_plane.domain.data_flow_state_machine import DataFlowEvent, fire
 from data_plane.domain.errors import DataFlowExistsError
 from data_plane.ports.data_flow_store import Answer, DataFlowStore
 from data_plane.ports.destination_preparer import DestinationPreparer
-from data_plane.services.credential_intake import vault_alias
+from data_plane.services.credential_intake import CredentialIntake, vault_alias
 from data_plane.services.data_flow_service import status_body
 from data_plane.services.flow_addresses import CONSUMER_PROCESS_ID, TRANSFER_NONCE, address_in_metadata
 from data_plane.services.keyed_locks import KeyedLocks
@@ -29,6 +29,7 @@ class DestinationService:
     store: DataFlowStore
     preparers: FactoryRegistry[DestinationPreparer]
     vault: Vault
+    intake: CredentialIntake
     clock: Clock
     accepted_callback: Callable[[str | None], str]
     creating: KeyedLocks
@@ -48,16 +49,18 @@ class DestinationService:
                 return await self._with_address(answer.body, message.process_id)
             if await self.store.find(message.process_id):
                 raise DataFlowExistsError(flow_id=message.process_id)
-            flow = fire(await self._new_receiver(message), DataFlowEvent.PREPARE, at=self.clock.now())
+            new, secrets_of_flow = await self._new_receiver(message)
+            flow = fire(new, DataFlowEvent.PREPARE, at=self.clock.now())
             body = status_body(flow)
-            await self.store.add(flow, Answer(message.message_id, operation, body))
+            async with self.intake.keeping(flow.id, secrets_of_flow):
+                await self.store.add(flow, Answer(message.message_id, operation, body))
         return await self._with_address(body, flow.id)
 
-    async def _new_receiver(self, message: DataFlowPrepareMessage) -> DataFlow:
+    async def _new_receiver(self, message: DataFlowPrepareMessage) -> tuple[DataFlow, Mapping[str, str]]:
+        """The flow, and the secret that goes to the vault for it."""
         wish = address_in_metadata(message.metadata, "destination").without_secrets()
         prepared = await self.preparers.of(wish.type).prepare(message.process_id, wish)
         alias = vault_alias(message.process_id, "prepared")
-        await self.vault.store(alias, prepared.secret)
         flow = DataFlow.of_message(
             message,
             role=DataFlowRole.RECEIVER,
@@ -65,7 +68,7 @@ class DestinationService:
             callback_base=self.accepted_callback(message.callback_address),
             at=self.clock.now(),
         )
-        return replace(flow, nonce=secrets.token_urlsafe(24), vault_aliases=(alias,))
+        return replace(flow, nonce=secrets.token_urlsafe(24), vault_aliases=(alias,)), {alias: prepared.secret}
 
     async def _with_address(self, body: Mapping[str, Any], flow_id: str) -> Mapping[str, Any]:
         flow = await self.store.find(flow_id)

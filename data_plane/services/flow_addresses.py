@@ -1,7 +1,8 @@
 """What a signaling message says about source and destination, read and checked.
 
 The source is an extension of Data Plane Signaling: `metadata.source`, because `start` has no place for it. So is the
-wished destination of `prepare`: `metadata.destination`. Both are `{"type": ..., "properties": {name: text}}`.
+wished destination of `prepare`: `metadata.destination`. Both are `{"type": ..., "properties": {name: text}}`; type and
+names may have EDC's namespace before them, as everywhere on the wire.
 """
 
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from connector_spi.data_address import KEY_NAME, SECRET, DataAddress, DataAddressMessage
+from connector_spi.data_address import EDC_NAMESPACE, KEY_NAME, SECRET, DataAddress, DataAddressMessage
 from connector_spi.errors import InvalidInputError
 
 TRANSFER_NONCE: Final = "transferNonce"
@@ -50,7 +51,8 @@ def address_in_metadata(metadata: Mapping[str, Any] | None, name: str) -> DataAd
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
         path = ".".join(str(part) for part in first["loc"])
         raise InvalidInputError(field=f"metadata.{name}.{path}", value="...", problem=first["msg"]) from None
-    return DataAddress(parsed.type, parsed.properties)
+    properties = {name.removeprefix(EDC_NAMESPACE): value for name, value in parsed.properties.items()}
+    return DataAddress(parsed.type.removeprefix(EDC_NAMESPACE), properties)
 
 
 def destination_of(message: DataAddressMessage | None) -> DestinationInMessage:

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Final
 
 from connector_spi.clock import Clock
 from connector_spi.errors import LeaseLostError, PermanentError, StoreUnavailableError, TransientError
@@ -27,6 +28,8 @@ from data_plane.services.retry import Backoff, Retrier
 from data_plane.services.single_error import single_error
 
 _log = logging.getLogger(__name__)
+
+_DELETIONS: Final = (OwedWork.SECRET_DELETION, OwedWork.JOURNAL_DELETION)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,12 +160,12 @@ class FlowWorker:
     def _completed(self, flow: DataFlow) -> DataFlow:
         now = self.clock.now()
         ended = fire(flow, DataFlowEvent.COMPLETE, at=now)
-        return ended.owing(OwedWork.COMPLETED_CALLBACK, OwedWork.SECRET_DELETION, at=now)
+        return ended.owing(OwedWork.COMPLETED_CALLBACK, *_DELETIONS, at=now)
 
     def _failed(self, flow: DataFlow, failure: DataFlowFailure) -> DataFlow:
         now = self.clock.now()
         ended = replace(fire(flow, DataFlowEvent.FAIL, at=now), failure=failure)
-        return ended.owing(OwedWork.FAILED_MARKER, OwedWork.ERRORED_CALLBACK, OwedWork.SECRET_DELETION, at=now)
+        return ended.owing(OwedWork.FAILED_MARKER, OwedWork.ERRORED_CALLBACK, *_DELETIONS, at=now)
 
     async def _release(self, lease: Lease) -> None:
         try:

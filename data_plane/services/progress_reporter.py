@@ -4,7 +4,7 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
-from connector_spi.errors import PermanentError, TransientError
+from connector_spi.errors import ConnectorError, PeerRefusedError
 from connector_spi.signaling import DataFlowStatusMessage
 from data_plane.domain.data_flow import Counters, DataFlow
 from data_plane.ports.control_plane_client import ControlPlaneClient
@@ -31,10 +31,11 @@ class ProgressReporter:
             message = DataFlowStatusMessage(data_flow_id=flow.id, state=flow.state, progress=meter.progress())
             try:
                 await self.control_plane.progress(flow.callback_base, flow.id, message)
-            except PermanentError as error:
+            except PeerRefusedError as error:
                 _log.info("progress reports are off for this flow", extra={"reason": error.message})
                 return
-            except TransientError as error:
+            except ConnectorError as error:
+                # Whatever our own side lacks (its vault, its settings) may be mended while the flow runs.
                 _log.debug("a progress report was lost", extra={"reason": error.message})
             else:
                 told = counters

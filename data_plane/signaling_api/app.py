@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from fastapi import FastAPI
 
+from connector_spi.json_body import BODY_MAX_SECONDS
 from data_plane.services.data_flow_service import DataFlowService
 from data_plane.services.destination_service import DestinationService
 from data_plane.signaling_api import error_answers
@@ -20,6 +21,7 @@ class GateRules:
 
     token: Callable[[], Awaitable[str]] | None
     max_body_bytes: int
+    body_seconds: float = BODY_MAX_SECONDS
 
 
 def create_app(
@@ -35,5 +37,7 @@ def create_app(
     app.include_router(signaling_router(flows, destinations))
     app.include_router(health_router(checks))
     error_answers.install(app)
-    app.add_middleware(SignalingGate, token=gate.token, max_body_bytes=gate.max_body_bytes)
+    app.add_middleware(
+        SignalingGate, token=gate.token, max_body_bytes=gate.max_body_bytes, body_seconds=gate.body_seconds
+    )
     return app

@@ -4,7 +4,6 @@ import logging
 from typing import Final
 
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
@@ -31,7 +30,6 @@ _STATUS: Final[tuple[tuple[type[ConnectorError], int], ...]] = (
 def install(app: FastAPI) -> None:
     """Let the app answer errors."""
     app.add_exception_handler(ConnectorError, _connector_error)
-    app.add_exception_handler(RequestValidationError, _invalid_message)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _unexpected)
 
@@ -42,15 +40,6 @@ async def _connector_error(_request: Request, error: Exception) -> JSONResponse:
     status = next(status for kind, status in _STATUS if isinstance(error, kind))
     wait = error.retry_after_seconds or 1 if isinstance(error, TransientError) else None
     return _answer(status, error.code, error.message, headers={"Retry-After": f"{wait:.0f}"} if wait else None)
-
-
-async def _invalid_message(_request: Request, error: Exception) -> JSONResponse:
-    """Names the first wrong member; never shows its value."""
-    if not isinstance(error, RequestValidationError):
-        raise error
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"] if part != "body") or "body"
-    return _answer(400, "InvalidMessage", f"{where}: {first['msg']}")
 
 
 async def _http_error(_request: Request, error: Exception) -> JSONResponse:

@@ -1,5 +1,6 @@
-"""SignalingGate: who may send messages, and how large they may be. Stands before everything that reads a body."""
+"""SignalingGate: who may send messages, how large and how slow they may be. Stands before everything else."""
 
+import asyncio
 import hmac
 import ipaddress
 import logging
@@ -21,29 +22,36 @@ class SignalingGate:
     """ASGI middleware; health checks pass.
 
     `token` tells the expected bearer token. None means that none is asked for; then only connections to a loopback
-    address or a Unix socket are served. Bodies are read here, up to `max_body_bytes`.
+    address or a Unix socket are served. Bodies are read here, up to `max_body_bytes` and for `body_seconds`.
     """
 
-    def __init__(self, app: ASGIApp, *, token: Callable[[], Awaitable[str]] | None, max_body_bytes: int) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        token: Callable[[], Awaitable[str]] | None,
+        max_body_bytes: int,
+        body_seconds: float,
+    ) -> None:
         self._app = app
         self._token = token
         self._max_body_bytes = max_body_bytes
+        self._body_seconds = body_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer 401, 413 or 503."""
+        """Pass the request on, or answer 400, 401, 408, 413 or 503."""
         if scope["type"] != "http" or scope["path"].startswith(_OPEN_PATHS):
             await self._app(scope, receive, send)
             return
-        refusal = await self._refusal(scope)
-        body = b"" if refusal else await self._body(receive)
-        if body is None:
-            refusal = _answer(413, "BodyTooLarge", f"The body is larger than {self._max_body_bytes} bytes.")
-        if refusal is not None:
-            await refusal(scope, receive, send)
+        read = await self._refusal(scope) or await self._body(receive)
+        if isinstance(read, JSONResponse):
+            await read(scope, receive, send)
             return
-        await self._app(scope, _replayed(body or b"", receive), send)
+        await self._app(scope, _replayed(read, receive), send)
 
     async def _refusal(self, scope: Scope) -> JSONResponse | None:
+        if "\0" in scope["path"]:
+            return _answer(400, "InvalidInput", "The path holds a character that no id has.")
         if self._token is None:
             if _is_local(scope.get("server")):
                 return None
@@ -57,18 +65,22 @@ class SignalingGate:
             return None
         return _answer(401, "Unauthenticated", "Send the data plane's token as `Authorization: Bearer <token>`.")
 
-    async def _body(self, receive: Receive) -> bytes | None:
-        """The whole body; None when it is too large or the client went away."""
+    async def _body(self, receive: Receive) -> bytes | JSONResponse:
+        """The whole body, or the answer to one that is too large or too slow."""
         body = bytearray()
-        while True:
-            message = await receive()
-            if message["type"] != "http.request":
-                return None
-            body += message.get("body", b"")
-            if len(body) > self._max_body_bytes:
-                return None
-            if not message.get("more_body", False):
-                return bytes(body)
+        try:
+            async with asyncio.timeout(self._body_seconds):
+                while True:
+                    message = await receive()
+                    if message["type"] != "http.request":
+                        return _answer(400, "BodyIncomplete", "The client went away in the middle of the body.")
+                    body += message.get("body", b"")
+                    if len(body) > self._max_body_bytes:
+                        return _answer(413, "BodyTooLarge", f"The body is larger than {self._max_body_bytes} bytes.")
+                    if not message.get("more_body", False):
+                        return bytes(body)
+        except TimeoutError:
+            return _answer(408, "BodyTooSlow", f"The body did not arrive within {self._body_seconds:g} seconds.")
 
 
 def _answer(status: int, code: str, message: str) -> JSONResponse:

@@ -239,6 +239,48 @@ async def test_a_cleared_plan_is_gone(stores: FlowStores) -> None:
     assert await stores.journal.totals("flow-1") == JournalTotals()
 
 
+async def test_a_forgotten_journal_is_gone_and_a_worker_that_is_late_writes_no_more(stores: FlowStores) -> None:
+    for flow_id in ("flow-1", "flow-2"):
+        await stores.flows.add(a_data_flow(flow_id))
+    by_flow = {one.lease.flow_id: one.lease for one in await stores.flows.lease_due("worker", limit=2, seconds=60)}
+    await stores.journal.record(by_flow["flow-1"], [a_copy(at) for at in range(1, 12_001)])
+    await stores.journal.record(by_flow["flow-2"], [a_copy(1, flow_id="flow-2")])
+    await stores.journal.forget("flow-1")
+    await stores.journal.forget("flow-1")
+    with pytest.raises(LeaseLostError):
+        await stores.journal.record(by_flow["flow-1"], [a_copy(1)])
+    assert await stores.journal.totals("flow-1") == JournalTotals()
+    assert (await stores.journal.totals("flow-2")).objects == 1
+    await stores.journal.record(by_flow["flow-2"], [a_copy(2, flow_id="flow-2")])
+
+
+async def test_answers_are_forgotten_once_their_flow_ended_long_ago(stores: FlowStores) -> None:
+    completed, terminated = DataFlowState.COMPLETED, DataFlowState.TERMINATED
+    for flow_id, state, age in (
+        ("long-ago", completed, 3),
+        ("ended", terminated, 2),
+        ("lately", completed, 1),
+        ("lives", DataFlowState.STARTED, 9),
+    ):
+        flow = await stores.flows.add(
+            a_data_flow(flow_id, state=state, updated_at=NOON - timedelta(days=age)),
+            Answer(f"m-{flow_id}", f"start:{flow_id}", {}),
+        )
+        await stores.flows.save(flow, answer=Answer("again", f"complete:{flow_id}", {}))
+    await stores.flows.forget_answers(ended_before=NOON - timedelta(days=1))
+
+    async def kept(message: str, operation: str) -> set[str]:
+        ids = ("long-ago", "ended", "lately", "lives")
+        return {
+            flow_id
+            for flow_id in ids
+            if await stores.flows.find_answer(message.format(flow_id), f"{operation}:{flow_id}") is not None
+        }
+
+    assert await kept("m-{}", "start") == await kept("again", "complete") == {"lately", "lives"}
+    assert await stores.flows.find("long-ago") is not None
+
+
 async def test_a_cancelled_call_does_not_block_the_next_ones(stores: FlowStores) -> None:
     flow = await stores.flows.add(a_data_flow())
     for turn in range(40):

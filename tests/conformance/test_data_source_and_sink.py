@@ -2,9 +2,9 @@
 
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, nullcontext
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
@@ -14,6 +14,8 @@ from azure_storage.account_keys import AccountKeys
 from azure_storage.block_client import BlockBlobClient
 from azure_storage.containers import ObjectStorage
 from azure_storage.endpoints import StorageEndpoints
+from azure_storage.errors import SasExpiredError, StorageUnavailableError
+from azure_storage.sas import SignedUrl
 from azure_storage.session import open_storage_session
 from connector_spi.clock import SystemClock
 from connector_spi.data_address import DataAddress
@@ -26,8 +28,10 @@ from data_plane.domain.object_copy import ObjectCopy, SourceObject
 from data_plane.ports.data_sink import DataSink, DataSinkFactory
 from data_plane.ports.data_source import DataSource, DataSourceFactory
 from tests.conftest import AzuriteForTests
-from tests.unit.data_plane.fakes import MemorySink, MemorySource, a_data_flow
+from tests.unit.data_plane.fakes import ManualClock, MemorySink, MemorySource, a_data_flow
 from vault_adapters.memory import InMemoryVault
+
+OpenClient = Callable[[aiohttp.ClientSession], BlockBlobClient]
 
 CONTENTS = {"a.txt": b"0123456789", "dir/ä b.bin": bytes(300_000), "empty": b""}
 
@@ -80,10 +84,12 @@ def memory_place() -> Place:
     return Place(source, sink, source, sink, a_data_flow(), change, remove, delivered, shut_out)
 
 
-async def azure_place(azurite: AzuriteForTests, container: str, stack: AsyncExitStack) -> Place:
+async def azure_place(
+    azurite: AzuriteForTests, container: str, stack: AsyncExitStack, *, client: OpenClient = BlockBlobClient
+) -> Place:
     session = await stack.enter_async_context(open_storage_session())
     clock, endpoints, secrets = SystemClock(), StorageEndpoints(azurite.endpoint_template), dict(azurite.keys)
-    vault, blobs = InMemoryVault(secrets), BlockBlobClient(session)
+    vault, blobs = InMemoryVault(secrets), client(session)
     storage = ObjectStorage(
         endpoints=endpoints, account_keys=AccountKeys(vault, clock=clock), clock=clock, session=session
     )
@@ -284,3 +290,71 @@ async def test_an_azure_sink_refuses_a_name_before_the_first_byte(
         place = await azure_place(azurite, container_name, stack)
         with pytest.raises(InvalidInputError):
             place.sinks.destination_name(place.flow, SourceObject(name, 1, '"e"'), single=False)
+
+
+@pytest.mark.azurite
+async def test_an_azure_address_is_kept_without_what_is_not_understood(
+    azurite: AzuriteForTests, container_name: str
+) -> None:
+    understood = {
+        "account": "consumerorg",
+        "container": container_name,
+        "blobName": "a",
+        "blobPrefix": "p/",
+        "folderName": "f",
+        "keyName": "alias",
+    }
+    sent = DataAddress("AzureStorage", {**understood, "accountKey": "planted", "metadata": "x"})
+    async with AsyncExitStack() as stack:
+        place = await azure_place(azurite, container_name, stack)
+        for factory in (place.sources, place.sinks):
+            assert factory.accepted(sent) == DataAddress("AzureStorage", understood)
+
+
+@pytest.mark.azurite
+async def test_a_signature_that_is_past_its_end_is_no_sign_that_the_evidence_was_seen(
+    azurite: AzuriteForTests, container_name: str
+) -> None:
+    async def published() -> AsyncIterator[ObjectCopy]:
+        yield a_copy(SourceObject("a.txt", 10, '"e"'), sha256=hashlib.sha256(CONTENTS["a.txt"]).hexdigest())
+
+    async with AsyncExitStack() as stack:
+        late = ManualClock(datetime.now(UTC) + timedelta(days=1))
+        place = await azure_place(
+            azurite, container_name, stack, client=lambda session: BlockBlobClient(session, clock=late)
+        )
+        await place.shut_out()
+        with pytest.raises(SasExpiredError):
+            await place.sink.mark_complete(published(), again=True)
+
+
+class AnswerLost(BlockBlobClient):
+    """Storage takes the write, and its answer does not arrive."""
+
+    lost: str = ""
+    """End of the name of the blob whose answer is lost; empty: none is."""
+
+    async def put_blob(self, url: SignedUrl, *args: Any, **options: Any) -> str:
+        etag = await super().put_blob(url, *args, **options)
+        if self.lost and url.resource.endswith(self.lost):
+            raise StorageUnavailableError(operation="Put Blob", resource=url.resource, problem="connection lost")
+        return etag
+
+
+@pytest.mark.azurite
+@pytest.mark.parametrize(("lost", "counts_as_done"), [(".complete", True), (".ndjson", False)])
+async def test_being_shut_out_counts_as_done_after_the_answer_to_the_evidence_was_lost(
+    azurite: AzuriteForTests, container_name: str, lost: str, *, counts_as_done: bool
+) -> None:
+    async def published() -> AsyncIterator[ObjectCopy]:
+        yield a_copy(SourceObject("a.txt", 10, '"e"'), sha256=hashlib.sha256(CONTENTS["a.txt"]).hexdigest())
+
+    async with AsyncExitStack() as stack:
+        place = await azure_place(azurite, container_name, stack, client=AnswerLost)
+        with pytest.MonkeyPatch.context() as losing:
+            losing.setattr(AnswerLost, "lost", lost)
+            with pytest.raises(StorageUnavailableError):
+                await place.sink.mark_complete(published(), again=False)
+        await place.shut_out()
+        with nullcontext() if counts_as_done else pytest.raises(PermanentError):
+            await place.sink.mark_complete(published(), again=False)

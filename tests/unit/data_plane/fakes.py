@@ -66,8 +66,9 @@ class MemorySource:
             raise ConflictError(f"{source.name} has changed.")
         return data[offset : offset + length]
 
-    def check(self, address: DataAddress) -> None:
-        """Every address is good."""
+    def accepted(self, address: DataAddress) -> DataAddress:
+        """Every address is good, and understood."""
+        return address
 
     @asynccontextmanager
     async def open(self, _address: DataAddress) -> AsyncIterator["MemorySource"]:
@@ -123,8 +124,9 @@ class MemorySink:
     async def mark_failed(self, failure: DataFlowFailure) -> None:
         self.failed = failure
 
-    def check(self, address: DataAddress) -> None:
-        """Every address is good."""
+    def accepted(self, address: DataAddress) -> DataAddress:
+        """Every address is good, and understood."""
+        return address
 
     def destination_name(self, _flow: DataFlow, source: SourceObject, *, single: bool) -> str:
         return "single" if single else source.name

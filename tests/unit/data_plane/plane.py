@@ -24,6 +24,7 @@ from data_plane.services.data_flow_service import DataFlowService
 from data_plane.services.destination_service import DestinationService
 from data_plane.services.flow_worker import FlowWorker, WorkerLimits
 from data_plane.services.keyed_locks import KeyedLocks
+from data_plane.services.owed_pieces import OwedPieces, Patience
 from data_plane.services.owed_work import OwedWorkLoop
 from data_plane.services.progress_reporter import ProgressReporter
 from data_plane.services.registry import FactoryRegistry
@@ -59,6 +60,8 @@ class PlaneInMemory:
     preparer: MemoryPreparer = field(default_factory=MemoryPreparer)
     secrets: dict[str, str] = field(default_factory=dict)
     limits: WorkerLimits = field(default_factory=lambda: WorkerLimits(lease=5, heartbeat=0.02, no_progress=20, flow=60))
+    callback_patience: timedelta = timedelta(minutes=1)
+    body_seconds: float = 30
     token: str | None = TOKEN
 
     def __post_init__(self) -> None:
@@ -105,14 +108,18 @@ class PlaneInMemory:
         )
         self.owed_work = OwedWorkLoop(
             store=self.store,
-            control_plane=self.control_plane,
-            sinks=sinks,
-            preparers=preparers,
-            vault=self.vault,
+            pieces=OwedPieces(
+                control_plane=self.control_plane,
+                sinks=sinks,
+                preparers=preparers,
+                journal=self.journal,
+                vault=self.vault,
+                clock=self.clock,
+                patience=Patience(marker=timedelta(seconds=5), callback=self.callback_patience),
+            ),
             clock=self.clock,
             backoff=QUICK,
             poll_seconds=0.02,
-            marker_patience=timedelta(seconds=5),
             wake_up=self.owed_wake_up,
         )
 
@@ -122,10 +129,10 @@ class PlaneInMemory:
         sinks: FactoryRegistry[DataSinkFactory],
         preparers: FactoryRegistry[DestinationPreparer],
     ) -> None:
-        creating = KeyedLocks()
+        creating, intake = KeyedLocks(), CredentialIntake(self.vault, self.store)
         self.flows = DataFlowService(
             store=self.store,
-            intake=CredentialIntake(self.vault),
+            intake=intake,
             sources=sources,
             sinks=sinks,
             manager=self.manager,
@@ -138,6 +145,7 @@ class PlaneInMemory:
             store=self.store,
             preparers=preparers,
             vault=self.vault,
+            intake=intake,
             clock=self.clock,
             accepted_callback=lambda sent: sent or "",
             creating=creating,
@@ -163,7 +171,7 @@ class PlaneInMemory:
             flows=self.flows,
             destinations=self.destinations,
             checks={"database": self.store.ping},
-            gate=GateRules(token=token if self.token else None, max_body_bytes=4096),
+            gate=GateRules(token=token if self.token else None, max_body_bytes=4096, body_seconds=self.body_seconds),
             lifespan=lifespan,
         )
 

@@ -7,29 +7,47 @@ import pytest
 
 from connector_spi.errors import InvalidTransitionError
 from connector_spi.signaling import DataFlowState
-from data_plane.domain.data_flow_state_machine import _MACHINE, MOVES, DataFlowEvent, fire
+from data_plane.domain.data_flow_state_machine import _MACHINE, DataFlowEvent, fire
 from tests.unit.data_plane.fakes import NOON, a_data_flow
 
-PAIRS = list(itertools.product(DataFlowState, DataFlowEvent))
+S, E = DataFlowState, DataFlowEvent
+
+EXPECTED = {
+    (S.INITIALIZED, E.PREPARE): S.PREPARED,
+    (S.INITIALIZED, E.START): S.STARTED,
+    (S.INITIALIZED, E.TERMINATE): S.TERMINATED,
+    (S.PREPARING, E.TERMINATE): S.TERMINATED,
+    (S.PREPARED, E.NOTIFY_STARTED): S.STARTED,
+    (S.PREPARED, E.TERMINATE): S.TERMINATED,
+    (S.STARTING, E.TERMINATE): S.TERMINATED,
+    (S.STARTED, E.NOTIFY_STARTED): S.STARTED,
+    (S.STARTED, E.SUSPEND): S.SUSPENDED,
+    (S.STARTED, E.RESUME): S.STARTED,
+    (S.STARTED, E.COMPLETE): S.COMPLETED,
+    (S.STARTED, E.TERMINATE): S.TERMINATED,
+    (S.STARTED, E.FAIL): S.TERMINATED,
+    (S.SUSPENDED, E.SUSPEND): S.SUSPENDED,
+    (S.SUSPENDED, E.RESUME): S.STARTED,
+    (S.SUSPENDED, E.TERMINATE): S.TERMINATED,
+    (S.COMPLETED, E.COMPLETE): S.COMPLETED,
+    (S.TERMINATED, E.TERMINATE): S.TERMINATED,
+}
+"""Written out, so that a change of the machine's own table shows here."""
+OTHERS = [pair for pair in itertools.product(S, E) if pair not in EXPECTED]
 
 
-@pytest.mark.parametrize(("state", "event"), [pair for pair in PAIRS if pair in MOVES])
+@pytest.mark.parametrize(("state", "event"), list(EXPECTED))
 def test_a_move_of_the_table_leads_to_its_state(state: DataFlowState, event: DataFlowEvent) -> None:
     flow = a_data_flow(state=state)
     moved = fire(flow, event, at=NOON + timedelta(seconds=1))
-    assert moved.state is MOVES[state, event]
+    assert moved.state is EXPECTED[state, event]
     assert flow.state is state
 
 
-@pytest.mark.parametrize(("state", "event"), [pair for pair in PAIRS if pair not in MOVES])
+@pytest.mark.parametrize(("state", "event"), OTHERS)
 def test_every_other_move_is_refused(state: DataFlowState, event: DataFlowEvent) -> None:
     with pytest.raises(InvalidTransitionError, match=f"{event} is not possible in state {state}"):
         fire(a_data_flow(state=state), event, at=NOON)
-
-
-def test_an_outcome_never_changes() -> None:
-    final = {DataFlowState.COMPLETED, DataFlowState.TERMINATED}
-    assert all(target is state for (state, _), target in MOVES.items() if state in final)
 
 
 def test_a_move_onto_the_same_state_changes_nothing() -> None:

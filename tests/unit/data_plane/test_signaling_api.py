@@ -1,12 +1,18 @@
 """Data Plane Signaling as a control plane meets it: states, repeated messages, refusals."""
 
 import asyncio
+import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
 
 from connector_spi.data_address import DataAddress, DataAddressMessage
+from connector_spi.errors import StoreUnavailableError
+from data_plane.domain.data_flow import DataFlow
+from data_plane.domain.errors import DataFlowExistsError
+from data_plane.ports.data_flow_store import Answer
 from tests.unit.data_plane.plane import PlaneInMemory, start_message
 
 FLOW = "/dataflows/process-1"
@@ -85,10 +91,93 @@ async def test_a_wrong_start_message_is_refused_by_naming_the_member(changes: di
     assert "hidden-secret" not in str(body)
 
 
+EDC = "https://w3id.org/edc/v0.0.1/ns/"
+
+
+async def test_a_secret_under_edcs_name_is_a_secret() -> None:
+    plane = PlaneInMemory()
+    source = {"type": f"{EDC}Memory", "properties": {f"{EDC}place": "here", f"{EDC}secret": "planted-secret"}}
+    async with plane.client(working=False) as client:
+        status, _ = await post(client, "/dataflows/start", start_message(metadata={"source": source}))
+    flow = await plane.store.find("process-1")
+    assert (status, flow is not None) == (200, True)
+    assert flow is not None
+    assert flow.source == DataAddress("Memory", {"place": "here", "keyName": "data-flow-process-1-source"})
+    assert plane.secrets["data-flow-process-1-source"] == "planted-secret"
+
+
+WITH_SECRET = {"source": {"type": "Memory", "properties": {"place": "here", "secret": "source-secret"}}}
+
+
+@pytest.mark.parametrize("address", [{"endpointType": "Tape"}, None])
+async def test_a_refused_start_message_leaves_no_secret_in_the_vault(address: dict[str, Any] | None) -> None:
+    plane = PlaneInMemory()
+    async with plane.client(working=False) as client:
+        status, _ = await post(client, "/dataflows/start", start_message(metadata=WITH_SECRET, dataAddress=address))
+    assert (status, plane.secrets) == (400, {})
+
+
+async def test_a_start_message_whose_flow_cannot_be_stored_leaves_no_secret_in_the_vault() -> None:
+    plane = PlaneInMemory()
+    vaulted: list[str] = []
+
+    async def refused(*_args: object) -> DataFlow:
+        vaulted.extend(plane.secrets.values())
+        raise StoreUnavailableError("The disk is full.")
+
+    plane.store.add = refused  # type: ignore[method-assign, assignment]
+    async with plane.client(working=False) as client:
+        status, _ = await post(client, "/dataflows/start", start_message(metadata=WITH_SECRET))
+    assert sorted(vaulted) == ["source-secret", "the-signature"]
+    assert (status, plane.secrets) == (503, {})
+
+
+async def test_a_start_message_that_another_process_was_faster_with_leaves_that_flows_secret_alone() -> None:
+    plane = PlaneInMemory()
+    add = plane.store.add
+
+    async def overtaken(flow: DataFlow, answer: Answer | None = None) -> DataFlow:
+        await add(flow, answer)
+        raise DataFlowExistsError(flow_id=flow.id)
+
+    plane.store.add = overtaken  # type: ignore[method-assign]
+    async with plane.client(working=False) as client:
+        status, _ = await post(client, "/dataflows/start", start_message())
+    assert (status, plane.secrets) == (200, {"data-flow-process-1-destination": "the-signature"})
+
+
 async def test_a_body_that_is_no_json_is_refused() -> None:
     async with PlaneInMemory().client(working=False) as client:
         answer = await client.post("/dataflows/start", content=b"{", headers={"Content-Type": "application/json"})
-    assert (answer.status_code, answer.json()["code"]) == (400, "InvalidMessage")
+    assert (answer.status_code, answer.json()["code"]) == (400, "InvalidInput")
+
+
+@pytest.mark.parametrize("text", ["nul \\u0000", "half a pair \\ud800"])
+@pytest.mark.parametrize("path", ["start", "process-1/terminate"])
+async def test_a_text_that_no_database_keeps_is_refused(path: str, text: str) -> None:
+    body = json.dumps({**start_message("process-2"), "reason": "TEXT", "agreementId": "TEXT"}).replace("TEXT", text)
+    async with PlaneInMemory().client(working=False) as client:
+        await post(client, "/dataflows/start", start_message())
+        answer = await client.post(f"/dataflows/{path}", content=body)
+        status = await client.get(f"{FLOW}/status")
+    assert (answer.status_code, answer.json()["code"]) == (400, "InvalidInput")
+    assert status.json()["state"] == "STARTED"
+
+
+async def test_a_path_that_no_database_keeps_is_refused() -> None:
+    async with PlaneInMemory().client(working=False) as client:
+        answer = await client.get("/dataflows/a%00b/status")
+    assert (answer.status_code, answer.json()["code"]) == (400, "InvalidInput")
+
+
+async def test_a_body_that_does_not_arrive_in_time_is_refused() -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    async with asyncio.timeout(5), PlaneInMemory(body_seconds=0.01).client(working=False) as client:
+        answer = await client.post("/dataflows/start", content=pieces())
+    assert (answer.status_code, answer.json()["code"]) == (408, "BodyTooSlow")
 
 
 @pytest.mark.parametrize("announced", [True, False])

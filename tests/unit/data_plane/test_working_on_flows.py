@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -71,10 +72,15 @@ async def test_a_control_plane_that_cannot_be_told_now_is_told_later(error: Conn
     assert "completed" in [kind for kind, _, _ in plane.control_plane.told]
 
 
-async def test_a_control_plane_that_refuses_is_not_asked_for_ever(caplog: pytest.LogCaptureFixture) -> None:
-    plane = PlaneInMemory()
-    plane.source.contents = {"a": b"1"}
-    plane.control_plane.error = PeerRefusedError("no", status=403)
+@pytest.mark.parametrize(
+    ("error", "patience"),
+    [(PeerRefusedError("no", status=400), timedelta(days=1)), (PeerUnavailableError("HTTP 403"), timedelta(0))],
+)
+async def test_a_control_plane_that_refuses_for_good_or_for_too_long_is_not_asked_for_ever(
+    error: ConnectorError, patience: timedelta, caplog: pytest.LogCaptureFixture
+) -> None:
+    plane = PlaneInMemory(callback_patience=patience)
+    plane.source.contents, plane.control_plane.error = {"a": b"1"}, error
     async with plane.client() as client:
         await client.post("/dataflows/start", json=start_message())
         await plane.until("process-1", "COMPLETED")
