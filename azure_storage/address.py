@@ -4,6 +4,7 @@ Source of the property names: EDC's AzureBlobStoreSchema (`blobname` is the olde
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from azure_storage.endpoints import check_account
 from azure_storage.object_names import (
@@ -15,7 +16,12 @@ from azure_storage.object_names import (
 from connector_spi.data_address import AZURE_STORAGE, KEY_NAME, DataAddress
 from connector_spi.errors import InvalidInputError
 
-__all__ = ["AzureBlobAddress", "check_container", "check_object_name", "destination_name"]
+__all__ = ["CLIENT_PROPERTIES", "AzureBlobAddress", "check_container", "check_object_name", "destination_name"]
+
+CLIENT_PROPERTIES: Final = frozenset(
+    {"account", "container", "blobName", "blobname", "blobPrefix", "folderName", KEY_NAME, "endpoint"}
+)
+"""Every property that a client may write. None of them is a secret."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,11 @@ API_KEY: Final = "management-api-key"
 
 @dataclass(slots=True)
 class Organisation:
-    """A participant with its storage account."""
+    """A participant with its storage account.
+
+    `has_data_plane`: a separate data plane. `shares_vault`: it uses the control plane's vault; else it has a vault of
+    its own, and the account's key is in that one alone.
+    """
 
     name: str
     account: str
@@ -34,6 +38,7 @@ class Organisation:
     folder: Path
     endpoint_template: str
     has_data_plane: bool
+    shares_vault: bool = True
     api_key: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
     public_key: str = ""
     ports: list[int] = field(default_factory=lambda: free_ports(4))
@@ -53,14 +58,13 @@ class Organisation:
         """Base address of the separate data plane."""
         return f"http://127.0.0.1:{self.ports[3]}"
 
-    @property
-    def vault_settings(self) -> LocalVaultSettings:
-        """Where the vault is; control plane and data plane of the organisation share it."""
-        return LocalVaultSettings(type="local", file=self.folder / "vault.bin", key_file=self.folder / "vault.key")
-
     def open_vault(self) -> Vault:
-        """The organisation's vault, as its operator sees it."""
-        return create_vault(self.vault_settings, os.environ)
+        """The control plane's vault, as its operator sees it."""
+        return self._open_vault("vault")
+
+    def open_data_plane_vault(self) -> Vault:
+        """The data plane's vault: its own, or the control plane's."""
+        return self._open_vault(self._data_plane_vault)
 
     def client(self) -> ManagementClient:
         """A client of the organisation's management API."""
@@ -73,14 +77,9 @@ class Organisation:
         pem = private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
         public = private_key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         self.public_key = public.decode()
-        vault = self.open_vault()
-        try:
-            await vault.store(SIGNING_KEY, pem)
-            await vault.store(API_KEY, self.api_key)
-            await vault.store(SIGNALING_TOKEN, secrets.token_urlsafe(32))
-            await vault.store(self.account, self.account_key)
-        finally:
-            await vault.aclose()
+        token = secrets.token_urlsafe(32)
+        await _fill(self.open_vault(), {SIGNING_KEY: pem, API_KEY: self.api_key, SIGNALING_TOKEN: token})
+        await _fill(self.open_data_plane_vault(), {SIGNALING_TOKEN: token, self.account: self.account_key})
 
     def write_configuration(self, counterparty: "Organisation") -> None:
         """The TOML file of the control plane, and that of the data plane where there is one."""
@@ -100,6 +99,16 @@ class Organisation:
         health = f"{self.data_plane_url}/api/check/readiness"
         return self._process(f"{self.name} data plane", arguments, health, "data-plane.log")
 
+    @property
+    def _data_plane_vault(self) -> str:
+        return "vault" if self.shares_vault else "data-plane-vault"
+
+    def _open_vault(self, name: str) -> Vault:
+        settings = LocalVaultSettings(
+            type="local", file=self.folder / f"{name}.bin", key_file=self.folder / f"{name}.key"
+        )
+        return create_vault(settings, os.environ)
+
     def _process(self, name: str, arguments: tuple[str, ...], health_url: str, log: str) -> ConnectorProcess:
         return ConnectorProcess(name, arguments, health_url, self.folder, self.folder / log)
 
@@ -111,6 +120,7 @@ id = "{self.name}-data-plane"
 url = "{self.data_plane_url}"
 transfer_types = ["AzureStorage-PUSH"]
 token_alias = "{SIGNALING_TOKEN}"
+shares_vault = {str(self.shares_vault).lower()}
 """
         return f"""
 [participant]
@@ -131,7 +141,7 @@ public_url = "http://127.0.0.1:{signaling}"
 [database]
 url = "sqlite:///connector.db"
 
-{self._shared_toml()}
+{self._shared_toml("vault")}
 [identity]
 signing_key_alias = "{SIGNING_KEY}"
 
@@ -154,7 +164,7 @@ retry_cap_seconds = 5
 
     def _data_plane_toml(self) -> str:
         return f"""
-{self._shared_toml()}
+{self._shared_toml(self._data_plane_vault)}
 [data_plane]
 port = {self.ports[3]}
 database_url = "sqlite:///data-plane.db"
@@ -165,12 +175,12 @@ lease_seconds = 4
 progress_seconds = 0.25
 """
 
-    def _shared_toml(self) -> str:
+    def _shared_toml(self, vault: str) -> str:
         return f"""
 [vault]
 type = "local"
-file = "vault.bin"
-key_file = "vault.key"
+file = "{vault}.bin"
+key_file = "{vault}.key"
 
 [storage]
 endpoint_template = "{self.endpoint_template}"
@@ -178,3 +188,11 @@ endpoint_template = "{self.endpoint_template}"
 [logging]
 format = "json"
 """
+
+
+async def _fill(vault: Vault, entries: dict[str, str]) -> None:
+    try:
+        for alias, secret in entries.items():
+            await vault.store(alias, secret)
+    finally:
+        await vault.aclose()

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final
 
-from azure.storage.blob.aio import ContainerClient
+from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
 from azure_storage.session import STORAGE_API_VERSION
 
@@ -78,3 +78,11 @@ async def digest_of(container: ContainerClient, name: str) -> str:
 async def names_in(container: ContainerClient) -> list[str]:
     """Names of the blobs in the container."""
     return [name async for name in container.list_blob_names()]
+
+
+async def container_names(endpoint_template: str, account: str, key: str) -> list[str]:
+    """Names of all containers in the account."""
+    async with BlobServiceClient(
+        endpoint_template.format(account=account), credential=key, api_version=STORAGE_API_VERSION
+    ) as service:
+        return [container.name async for container in service.list_containers()]

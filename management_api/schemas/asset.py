@@ -9,15 +9,13 @@ from pydantic import Field
 
 from connector_spi.errors import InvalidInputError
 from control_plane.domain.asset import Asset
+from management_api.schemas.data_address import DataAddressMembers, data_address_of, shown_address
 from management_api.schemas.fields import (
-    DataAddressMembers,
     Document,
     OptionalText,
     Properties,
     Request,
-    data_address_of,
     milliseconds,
-    shown_address,
 )
 
 

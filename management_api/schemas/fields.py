@@ -1,14 +1,11 @@
 """Parts that many models share: leniency in reading, one form in writing."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError
 
-from connector_spi.data_address import SECRET_PROPERTIES, DataAddress
 from management_api.json_ld import RESPONSE_CONTEXT
 
 Item = TypeVar("Item")
@@ -53,7 +50,7 @@ def as_list(value: Any) -> Any:
     return value if isinstance(value, list) or value is None else [value]
 
 
-def _single(value: Any) -> Any:
+def single(value: Any) -> Any:
     """The object in a list of one."""
     return value[0] if isinstance(value, list) and len(value) == 1 else value
 
@@ -80,53 +77,8 @@ Address = Annotated[
 ]
 Number = Annotated[int, BeforeValidator(unwrapped)]
 Flag = Annotated[bool, BeforeValidator(unwrapped)]
-Single = Annotated[Item, BeforeValidator(_single)]
+Single = Annotated[Item, BeforeValidator(single)]
 ListOf = Annotated[list[Item], BeforeValidator(as_list)]
-Properties = Annotated[dict[str, Any], BeforeValidator(_single)]
+Properties = Annotated[dict[str, Any], BeforeValidator(single)]
 ProtocolName = Annotated[Text, AfterValidator(_known_protocol)]
 Callbacks = Annotated[ListOf[Any], AfterValidator(_refuse_callbacks)]
-
-
-def _address_members(value: Any) -> Any:
-    """Bring both notations of a data address, flat and with `properties`, to flat text properties."""
-    value = _single(value)
-    if not isinstance(value, dict):
-        raise _refused("must be an object with a type")
-    nested = value.get("properties")
-    members = {**value, **nested} if isinstance(nested, dict) else value
-    given = {n: v for n, v in members.items() if not n.startswith("@") and v is not None and v is not nested}
-    address = {name: _property_text(name, v) for name, v in given.items()}
-    if not address.get("type"):
-        raise _refused("has no type; AzureStorage, for one")
-    return address
-
-
-def _property_text(name: str, value: Any) -> str:
-    value = unwrapped(value)
-    if name in SECRET_PROPERTIES:
-        raise _refused(f"holds a secret ({name}); store it in the vault and name its alias as keyName")
-    if isinstance(value, bool):
-        return str(value).lower()
-    if not isinstance(value, str | int | float):
-        raise _refused(f"has the property {name[:64]!r}, which is not a text")
-    return str(value)
-
-
-def _refused(problem: str) -> PydanticCustomError:
-    return PydanticCustomError("data_address", "{problem}", {"problem": problem})
-
-
-DataAddressMembers = Annotated[
-    dict[str, Annotated[str, StringConstraints(max_length=4096)]], BeforeValidator(_address_members)
-]
-"""A data address as clients write it: `type` and text properties, without secrets."""
-
-
-def data_address_of(members: Mapping[str, str]) -> DataAddress:
-    """The domain's form."""
-    return DataAddress(members["type"], {name: value for name, value in members.items() if name != "type"})
-
-
-def shown_address(address: DataAddress) -> dict[str, str]:
-    """The address as answers carry it, without secrets."""
-    return {"@type": "DataAddress", "type": address.type, **address.without_secrets().properties}

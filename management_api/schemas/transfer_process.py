@@ -7,11 +7,11 @@ from pydantic import AliasChoices, Field
 from connector_spi.signaling import DataFlowProgress
 from control_plane.domain.transfer_process import TransferProcess
 from control_plane.services.transfer_process_service import TransferRequest
+from management_api.schemas.data_address import DataAddressMembers, data_address_of, shown_address
 from management_api.schemas.fields import (
     DATASPACE_PROTOCOL,
     Address,
     Callbacks,
-    DataAddressMembers,
     Document,
     Flag,
     OptionalText,
@@ -19,9 +19,7 @@ from management_api.schemas.fields import (
     ProtocolName,
     Request,
     Text,
-    data_address_of,
     milliseconds,
-    shown_address,
 )
 
 

@@ -6,17 +6,16 @@ from pydantic import AliasChoices, BeforeValidator, Field
 
 from control_plane.domain.transfer_process import TransferProcess
 from control_plane.services.transfer_process_service import TransferRequest
+from management_api.schemas.data_address import DataAddressMembers, data_address_of
 from management_api.schemas.fields import (
     DATASPACE_PROTOCOL,
     Address,
     Answer,
-    DataAddressMembers,
     Flag,
     OptionalText,
     Properties,
     Request,
     Text,
-    data_address_of,
     milliseconds,
 )
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from connector_cli.demo.flow_watch import provider_process
 from connector_cli.demo.organisation import Organisation
 from connector_cli.demo.processes import ConnectorProcess
 from connector_cli.demo.sample_files import container_client
-from connector_cli.management_client import ENDED, ManagementClient, ManagementError, offers_of
+from connector_cli.management_client import ENDED, ManagementError, offers_of
 from tests.conftest import AzuriteForTests
+from tests.eventually import eventually
 
 USE = {"@type": "Set", "permission": [{"action": "use"}]}
 PUSH = "AzureStorage-PUSH"
@@ -95,14 +97,18 @@ class Stage:
                     await meanwhile()
                 await asyncio.sleep(0.05)
 
+    async def ended_at_provider(self, process_id: str, *, seconds: float = 120) -> dict[str, Any]:
+        """Wait for the end of the provider's process that serves the consumer's."""
+
+        async def has_ended() -> bool:
+            return (await provider_process(self.provider, process_id))["state"] in ENDED
+
+        await eventually(has_ended, seconds=seconds)
+        return await provider_process(self.provider, process_id)
+
     async def deprovision(self, process_id: str) -> None:
         async with self.consumer.client() as consumer:
             await consumer.deprovision(process_id, wait_seconds=60)
-
-
-def client_of(organisation: Organisation) -> ManagementClient:
-    """A client without a patient time-out, for endpoints that must answer at once."""
-    return ManagementClient(organisation.management_url, organisation.api_key, call_seconds=10)
 
 
 @asynccontextmanager
@@ -113,11 +119,17 @@ async def two_organisations(
     environment: dict[str, dict[str, str]] | None = None,
     *,
     embedded: bool = False,
+    shares_vault: bool = True,
     before_start: Callable[[Stage], Awaitable[None]] | None = None,
 ) -> AsyncIterator[Stage]:
-    """Start both, with settings by process name ("provider", "consumer", "data plane") that win over the files."""
+    """Start both, with settings by process name ("provider", "consumer", "data plane") that win over the files.
+
+    `shares_vault`: whether the provider's data plane uses the vault of its control plane.
+    """
     template, keys = azurite.endpoint_template, azurite.keys
-    provider = Organisation("provider", "providerorg", keys["providerorg"], folder / "provider", template, not embedded)
+    provider = Organisation(
+        "provider", "providerorg", keys["providerorg"], folder / "provider", template, not embedded, shares_vault
+    )
     consumer = Organisation("consumer", "consumerorg", keys["consumerorg"], folder / "consumer", template, False)
     for side in (provider, consumer):
         await side.furnish()
