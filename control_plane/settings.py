@@ -89,7 +89,8 @@ class TransferSettings(Section):
     """How often the consumer looks for a marker."""
     flow_check_seconds: PositiveFloat = 60
     """How often the provider asks its data planes about running flows, should a call-back ever be lost."""
-    parallel_steps: PositiveInt = 16
+    parallel_steps: PositiveInt = 64
+    """Steps under way at once; each may wait for a counterparty for `call_seconds`."""
 
 
 class ControlPlaneSettings(Section):

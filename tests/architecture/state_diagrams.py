@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from connector_spi.signaling import DataFlowState
 from control_plane.domain import transfer_state_machine
+from control_plane.domain.contract_negotiation import NEGOTIATION_MACHINES, NegotiationState, NegotiationType
 from control_plane.domain.transfer_process import ResourcePhase, TransferProcessState, TransferProcessType
 from data_plane.domain import data_flow_state_machine
 from tests.architecture.source_tree import ROOT
@@ -26,11 +27,13 @@ diagram is refused. Moves onto the same state, by which a repeated message does 
 
 def page() -> str:
     """The whole page."""
-    transfers = transfer_state_machine.MACHINES
+    transfers, negotiations = transfer_state_machine.MACHINES, NEGOTIATION_MACHINES
     diagrams: list[tuple[str, Enum, Moves]] = [
         ("Transfer, consumer side", TransferProcessState.INITIAL, transfers[TransferProcessType.CONSUMER].moves),
         ("Transfer, provider side", TransferProcessState.INITIAL, transfers[TransferProcessType.PROVIDER].moves),
         ("What a transfer holds", ResourcePhase.NONE, transfer_state_machine.RESOURCES.moves),
+        ("Negotiation, consumer side", NegotiationState.INITIAL, negotiations[NegotiationType.CONSUMER].moves),
+        ("Negotiation, provider side", NegotiationState.REQUESTED, negotiations[NegotiationType.PROVIDER].moves),
         ("Data flow", DataFlowState.INITIALIZED, data_flow_state_machine.MOVES),
     ]
     return _INTRODUCTION + "".join(
