@@ -54,8 +54,8 @@ class OutboundAddressPolicy:
             raise ForbiddenAddressError(f"The host {host!r} is not among the allowed hosts.")
         return host, port or (443 if parts.scheme == "https" else 80)
 
-    def check_resolved(self, host: str, addresses: Sequence[str]) -> str:
-        """Check what the host resolved to; returns the address to connect to.
+    def check_resolved(self, host: str, addresses: Sequence[str]) -> None:
+        """Check every address that the host resolved to.
 
         Every resolved address must be allowed, so that a mixed answer cannot slip a private one in.
 
@@ -72,7 +72,6 @@ class OutboundAddressPolicy:
                     f"The host {host!r} resolves to {address}, which is not a public address. "
                     "List its network under outbound.allowed_networks if that is intended."
                 )
-        return addresses[0]
 
 
 def _led_to(address: IpAddress) -> IpAddress:

@@ -83,6 +83,12 @@ class ContractRequestMessage(Message):
         return self
 
 
+class CatalogRequestMessage(Message):
+    """A consumer asks what is offered."""
+
+    filter: Annotated[list[Any] | None, BeforeValidator(_as_list), Field(max_length=100)] = None
+
+
 class AgreementBody(OdrlPolicy):
     """The agreement inside a ContractAgreementMessage."""
 

@@ -1,7 +1,7 @@
 """Complete stand-ins for what a control plane meets outside: a clock, a counterparty, storage and a data plane."""
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -75,9 +75,9 @@ class FakeCounterparty(Script):
         self.reasons: list[TransferError | str | None] = []
         self.progress: DataFlowProgress | None = None
 
-    async def request_catalog(self, counterparty: Counterparty, query: Mapping[str, Any] | None) -> dict[str, Any]:
+    async def request_catalog(self, counterparty: Counterparty) -> dict[str, Any]:
         await self.called("request_catalog")
-        return {"@type": "Catalog", "participantId": counterparty.id, "query": query}
+        return {"@type": "Catalog", "participantId": counterparty.id}
 
     async def request_dataset(self, counterparty: Counterparty, dataset_id: str) -> dict[str, Any]:
         await self.called("request_dataset")
@@ -152,7 +152,7 @@ class FakeProvisioner(Script):
         self.valid.add(process.provisioned.container)
         await self.called("provision")
         made = replace(process.provisioned, sas_expires_at=NOW)
-        return Provisioned(resource=made, secret=f"sas-of-{process.id}", expires_at=NOW)
+        return Provisioned(resource=made, secret=f"sas-of-{process.id}")
 
     async def revoke(self, process: TransferProcess) -> None:
         assert process.provisioned is not None

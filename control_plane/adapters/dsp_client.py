@@ -1,7 +1,6 @@
 """DataspaceClient over HTTPS: the sending side of the Dataspace Protocol 2025-1."""
 
 import asyncio
-from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -39,9 +38,8 @@ class DspClient:
         self._identity = identity
         self._callback_address = callback_address
 
-    async def request_catalog(self, counterparty: Counterparty, query: Mapping[str, Any] | None) -> dict[str, Any]:
+    async def request_catalog(self, counterparty: Counterparty) -> dict[str, Any]:
         """POST catalog/request."""
-        del query  # filters are implementation-specific in the protocol; ours are applied by no counterparty
         body = message("CatalogRequestMessage")
         return await self._call("POST", counterparty, "catalog/request", body, max_bytes=CATALOG_MAX_BYTES)
 

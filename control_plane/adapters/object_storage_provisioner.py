@@ -3,7 +3,6 @@
 import hashlib
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Final
 
 from azure_storage.address import AzureBlobAddress
@@ -53,10 +52,7 @@ class ObjectStorageProvisioner:
             lifetime_seconds=self._sas_seconds,
             key_name=key_name,
         )
-        expires_at = sas.expires_at or datetime.max.replace(tzinfo=UTC)
-        return Provisioned(
-            resource=replace(plan, sas_expires_at=sas.expires_at), secret=sas.to_secret(), expires_at=expires_at
-        )
+        return Provisioned(resource=replace(plan, sas_expires_at=sas.expires_at), secret=sas.to_secret())
 
     async def revoke(self, process: TransferProcess) -> None:
         """Remove the stored access policy that the SAS hangs on."""

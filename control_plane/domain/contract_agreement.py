@@ -19,7 +19,3 @@ class ContractAgreement:
     policy: Policy
     signed_at: datetime
     negotiation_id: str
-
-    def counter_party_of(self, participant_id: str) -> str:
-        """The other one of provider and consumer."""
-        return self.consumer_id if participant_id == self.provider_id else self.provider_id

@@ -1,6 +1,5 @@
 """DataspaceClient: speaks the Dataspace Protocol to counterparties."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -28,7 +27,7 @@ class DataspaceClient(Protocol):
         ForbiddenAddressError: the counterparty's address may not be called.
     """
 
-    async def request_catalog(self, counterparty: Counterparty, query: Mapping[str, Any] | None) -> dict[str, Any]:
+    async def request_catalog(self, counterparty: Counterparty) -> dict[str, Any]:
         """The counterparty's catalog, its JSON as it came."""
         ...
 

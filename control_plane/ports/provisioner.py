@@ -1,7 +1,6 @@
 """Provisioner: makes and removes what a transfer needs on the consumer's side."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
 from control_plane.domain.transfer_process import ProvisionedResource, TransferProcess
@@ -13,10 +12,9 @@ class Provisioned:
 
     resource: ProvisionedResource
     secret: str
-    expires_at: datetime
 
     def __repr__(self) -> str:
-        return f"Provisioned(resource={self.resource!r}, secret='***', expires_at={self.expires_at!r})"
+        return f"Provisioned(resource={self.resource!r}, secret='***')"
 
 
 class Provisioner(Protocol):

@@ -5,9 +5,9 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from connector_spi.errors import NotFoundError
+from connector_spi.errors import InvalidInputError, NotFoundError
 from control_plane.domain.contract_definition import ContractOffer
-from control_plane.dsp_messages import Message, message, odrl
+from control_plane.dsp_messages import CatalogRequestMessage, message, odrl
 from control_plane.protocol_api.exchange import CATALOG_ERROR, Exchange, read_message
 from control_plane.services.catalog_service import CatalogService
 
@@ -40,7 +40,11 @@ def catalog_router(
     @router.post("/request")
     async def request_catalog(request: Request) -> JSONResponse:
         async def handle(_counter_party_id: str) -> dict[str, Any]:
-            await read_message(request, Message, "CatalogRequestMessage")
+            asked = await read_message(request, CatalogRequestMessage, "CatalogRequestMessage")
+            if asked.filter:
+                raise InvalidInputError(
+                    field="filter", value="...", problem="is not supported", remedy="Ask for the whole catalog."
+                )
             offers: dict[str, list[ContractOffer]] = {}
             async for offer in catalog.offers():
                 offers.setdefault(offer.asset.id, []).append(offer)

@@ -1,6 +1,6 @@
 """The catalog: what this participant offers, and what counterparties offer to it."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
 from control_plane.domain.asset import Asset
@@ -20,13 +20,13 @@ class CatalogService:
         self._stores = stores
         self._client = client
 
-    async def request_catalog(self, counterparty: Counterparty, query: Mapping[str, Any] | None) -> dict[str, Any]:
+    async def request_catalog(self, counterparty: Counterparty) -> dict[str, Any]:
         """The counterparty's catalog, its JSON as it came.
 
         Raises:
             PeerUnavailableError, PeerRefusedError, ForbiddenAddressError: as for DataspaceClient.
         """
-        return await self._client.request_catalog(counterparty, query)
+        return await self._client.request_catalog(counterparty)
 
     async def request_dataset(self, counterparty: Counterparty, dataset_id: str) -> dict[str, Any]:
         """One dataset of the counterparty's catalog, its JSON as it came.

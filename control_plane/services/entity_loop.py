@@ -105,7 +105,7 @@ class EntityLoop(Generic[Entity]):
             _log.warning("a step was not saved: its lease was lost", extra={"loop": self._name})
         except StoreUnavailableError:
             _log.warning("a step was not saved: the store does not answer", extra={"loop": self._name})
-        except Exception:  # noqa: BLE001 - the one place: a defect in one step must not stop the others
+        except Exception:  # noqa: BLE001 - a defect in one step must not stop the others
             _log.exception("a step failed unexpectedly; its lease runs out", extra={"loop": self._name})
         finally:
             self._running -= 1

@@ -28,8 +28,3 @@ class FactoryRegistry(Generic[Factory_co]):
             raise UnsupportedAddressTypeError(
                 direction=self._direction, address_type=address_type, known=known
             ) from None
-
-    @property
-    def types(self) -> tuple[str, ...]:
-        """The known types, sorted."""
-        return tuple(sorted(self._factories))

@@ -30,7 +30,7 @@ async def request_catalog(
     body: Annotated[CatalogRequest, Depends(body_of(CatalogRequest))], catalog: Catalog
 ) -> JSONResponse:
     """What the counterparty offers to this participant."""
-    return JSONResponse(await catalog.request_catalog(body.to_counterparty(), body.query()))
+    return JSONResponse(await catalog.request_catalog(body.to_counterparty()))
 
 
 @router.post(

@@ -1,8 +1,6 @@
 """Questions about a counterparty's catalog. The answers are the counterparty's own JSON."""
 
-from typing import Any
-
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, field_validator
 
 from control_plane.ports.dataspace_client import Counterparty
 from management_api.schemas.fields import DATASPACE_PROTOCOL, Address, ProtocolName, Request, Single, Text
@@ -25,20 +23,16 @@ class CounterpartyRequest(Request):
 
 
 class CatalogRequest(CounterpartyRequest):
-    """Ask for the whole catalog, or what the counterparty finds by the query."""
+    """Ask for the whole catalog. A page may be asked for, as EDC's clients always do; the answer is the whole."""
 
     query_spec: Single[QuerySpecRequest] | None = None
 
-    def query(self) -> dict[str, Any] | None:
-        """The query as the counterparty gets it.
-
-        Raises:
-            InvalidInputError: unknown operator, or an operand that does not fit it.
-        """
-        if self.query_spec is None:
-            return None
-        self.query_spec.to_query()
-        return self.query_spec.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    @field_validator("query_spec")
+    @classmethod
+    def _without_filter(cls, query: QuerySpecRequest | None) -> QuerySpecRequest | None:
+        if query is not None and query.filter_expression:
+            raise ValueError("filterExpression is not supported for catalogs yet; leave it out and filter the answer")
+        return query
 
 
 class DatasetRequest(CounterpartyRequest):

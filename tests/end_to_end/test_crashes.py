@@ -39,35 +39,20 @@ async def test_a_killed_process_goes_on_where_it_was(
             assert await digest_of(client, LARGE.name) == LARGE.sha256()
 
 
-async def test_a_provider_that_is_down_for_a_while_is_waited_for(
-    azurite: AzuriteForTests, tmp_path: Path, container_name: str
+@pytest.mark.parametrize(("victim", "waits_in"), [("provider", "REQUESTING"), ("data plane", "REQUESTED")])
+async def test_a_process_that_is_down_for_a_while_is_waited_for(
+    azurite: AzuriteForTests, tmp_path: Path, container_name: str, victim: str, waits_in: str
 ) -> None:
     async with two_organisations(azurite, tmp_path, container_name) as stage:
         await stage.upload("late.txt", b"late")
         await stage.offer("late", blobName="late.txt")
         agreement = await stage.agree("late")
-        await stage.processes["provider"].kill()
+        await stage.processes[victim].kill()
         process_id = await stage.start(agreement)
         async with stage.consumer.client() as consumer:
-            while await consumer.transfer_state(process_id) != "REQUESTING":
+            while await consumer.transfer_state(process_id) != waits_in:
                 pass
-        await stage.processes["provider"].start()
-        assert (await stage.ended(process_id))["state"] == "COMPLETED"
-
-
-async def test_a_data_plane_that_is_down_for_a_while_is_waited_for(
-    azurite: AzuriteForTests, tmp_path: Path, container_name: str
-) -> None:
-    async with two_organisations(azurite, tmp_path, container_name) as stage:
-        await stage.upload("late.txt", b"late")
-        await stage.offer("late", blobName="late.txt")
-        agreement = await stage.agree("late")
-        await stage.processes["data plane"].kill()
-        process_id = await stage.start(agreement)
-        async with stage.consumer.client() as consumer:
-            while await consumer.transfer_state(process_id) != "REQUESTED":
-                pass
-        await stage.processes["data plane"].start()
+        await stage.processes[victim].start()
         process = await stage.ended(process_id)
         assert process["state"] == "COMPLETED", process
         async with stage.destination(process["dataDestination"]["container"]) as client:

@@ -85,7 +85,7 @@ async def offer(plane: ControlPlane) -> None:
 
 async def offered(plane: ControlPlane, address: str) -> dict[str, Any]:
     """The only dataset in the provider's catalog."""
-    catalog = await plane.catalog.request_catalog(Counterparty(id=PROVIDER, address=address), None)
+    catalog = await plane.catalog.request_catalog(Counterparty(id=PROVIDER, address=address))
     [dataset] = catalog["dataset"]
     found: dict[str, Any] = dataset
     return found

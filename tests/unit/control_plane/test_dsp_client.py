@@ -201,13 +201,13 @@ async def test_a_call_has_one_limit_however_its_answer_trickles_in(respond: Resp
 async def test_an_address_that_cannot_be_called_is_refused(address: str) -> None:
     async with client() as dsp:
         with pytest.raises(ForbiddenAddressError):
-            await dsp.request_catalog(Counterparty(id=THEM, address=address), None)
+            await dsp.request_catalog(Counterparty(id=THEM, address=address))
 
 
 async def test_a_catalog_is_returned_as_it_came() -> None:
     catalog = {"@type": "Catalog", "dataset": [{"@id": "a", "extra": {"x": [1, 2.5, None]}}]}
     async with loopback_server(answering(json.dumps(catalog).encode())) as server, client() as dsp:
-        found = await dsp.request_catalog(Counterparty(id=THEM, address=server.address), {"limit": 1})
+        found = await dsp.request_catalog(Counterparty(id=THEM, address=server.address))
     assert found == catalog
     assert sent(server)[0] == "POST /catalog/request"
 

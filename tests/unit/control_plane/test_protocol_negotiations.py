@@ -271,6 +271,11 @@ async def test_the_catalog_shows_what_is_offered_and_not_where_it_lies(protocol:
     assert "account-key" not in answer.text
 
 
+async def test_a_filter_of_the_catalog_is_refused_and_not_ignored(protocol: ProtocolRig) -> None:
+    answer = await protocol.call("POST", "catalog/request", json={"@type": "CatalogRequestMessage", "filter": ["x"]})
+    assert (answer.status_code, answer.json()["@type"]) == (400, "CatalogError")
+
+
 async def test_an_empty_catalog_has_no_datasets(protocol: ProtocolRig) -> None:
     assert "dataset" not in (await protocol.call("POST", "catalog/request", json={})).json()
 

@@ -1,6 +1,5 @@
 """A control plane of real services over memory, with a scripted counterparty and a provisioner that only plans."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -37,8 +36,8 @@ class ScriptedCatalog(CatalogService):
         self.answer: dict[str, Any] | ConnectorError = {"@type": "Catalog", "dataset": []}
         self.asked: list[tuple[Counterparty, object]] = []
 
-    async def request_catalog(self, counterparty: Counterparty, query: Mapping[str, Any] | None) -> dict[str, Any]:
-        return self._answered(counterparty, query)
+    async def request_catalog(self, counterparty: Counterparty) -> dict[str, Any]:
+        return self._answered(counterparty, None)
 
     async def request_dataset(self, counterparty: Counterparty, dataset_id: str) -> dict[str, Any]:
         return self._answered(counterparty, dataset_id)

@@ -24,9 +24,16 @@ async def test_the_catalog_is_passed_on_as_it_came(api: httpx.AsyncClient, plane
     plane.catalog.answer = {"@context": ["x"], "@type": "Catalog", "dataset": [{"@id": "ä"}], "odd": None}
     answer = await api.post("/v3/catalog/request", json={**PROVIDER, "querySpec": {"limit": 5}})
     assert (answer.status_code, answer.json()) == (200, plane.catalog.answer)
-    [(counterparty, query)] = plane.catalog.asked
+    [(counterparty, _)] = plane.catalog.asked
     assert (counterparty.id, counterparty.address) == ("provider", "https://provider.example/2025-1")
-    assert query == {"limit": 5}
+
+
+async def test_a_filter_that_nobody_would_apply_is_refused(api: httpx.AsyncClient, plane: ControlPlaneOfTests) -> None:
+    criterion = {"operandLeft": "id", "operator": "=", "operandRight": "x"}
+    answer = await api.post("/v3/catalog/request", json={**PROVIDER, "querySpec": {"filterExpression": [criterion]}})
+    assert answer.status_code == 400
+    assert "filterExpression" in answer.text
+    assert plane.catalog.asked == []
 
 
 async def test_one_dataset_is_asked_for_by_its_id(api: httpx.AsyncClient, plane: ControlPlaneOfTests) -> None:
