@@ -26,7 +26,6 @@ from connector_spi.vault import Vault
 from control_plane.adapters.azure_destination_policy import AzureDestinationPolicy
 from control_plane.adapters.data_flow_client import DataFlowClient, DataPlaneEndpoint
 from control_plane.adapters.dsp_client import DspClient
-from control_plane.adapters.guarded_http import guarded_client
 from control_plane.adapters.jwt_identity import JwtIdentity
 from control_plane.adapters.memory_stores import memory_stores
 from control_plane.adapters.object_storage_evidence import ObjectStorageEvidence
@@ -58,6 +57,7 @@ from control_plane.services.transfer_process_service import TransferProcessServi
 from control_plane.services.transfer_protocol_service import TransferProtocolService
 from control_plane.settings import ControlPlaneSettings, DataPlaneEndpointSettings, TransferSettings
 from control_plane.signaling_api import DataPlaneAuthenticator, create_signaling_app
+from outbound_http.guarded_client import guarded_client
 from sql_storage.database import Database
 
 MEMORY_DATABASE: Final = "memory://"

@@ -12,12 +12,12 @@ from connector_spi.errors import ForbiddenAddressError, InvalidInputError, PeerR
 from connector_spi.json_body import parsed_object
 from connector_spi.log_context import redacted
 from connector_spi.signaling import DataFlowProgress
-from control_plane.adapters.guarded_http import CATALOG_MAX_BYTES, RESPONSE_MAX_BYTES, read_limited
 from control_plane.domain.contract_negotiation import ContractNegotiation, NegotiationType
 from control_plane.domain.transfer_process import TransferError, TransferProcess, TransferProcessType
 from control_plane.dsp_messages import ProcessAnswer, message, odrl
 from control_plane.ports.counterparty_identity import CounterpartyIdentity
 from control_plane.ports.dataspace_client import Counterparty
+from outbound_http.guarded_client import CATALOG_MAX_BYTES, RESPONSE_MAX_BYTES, read_limited
 
 _RETRYABLE: Final = frozenset({408, 425, 429})
 _REASON_SHOWN: Final = 500

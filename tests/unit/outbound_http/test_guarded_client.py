@@ -11,7 +11,7 @@ import pytest
 
 from connector_spi.errors import ForbiddenAddressError, PeerUnavailableError
 from connector_spi.outbound_addresses import OutboundAddressPolicy
-from control_plane.adapters.guarded_http import RESPONSE_MAX_BYTES, guarded_client, read_limited
+from outbound_http.guarded_client import RESPONSE_MAX_BYTES, guarded_client, read_limited
 from tests.loopback_server import answering, loopback_server
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
