@@ -1,0 +1,102 @@
+"""The loops of a data plane: flows that are copied, work that is owed, answers that are forgotten."""
+
+import os
+import socket
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+from data_plane.bootstrap.parts import Parts
+from data_plane.services.answer_retention import AnswerRetention
+from data_plane.services.byte_budget import ByteBudget
+from data_plane.services.copy_engine import CopyEngine, CopyLimits
+from data_plane.services.data_flow_manager import DataFlowManager
+from data_plane.services.flow_worker import FlowWorker, WorkerLimits
+from data_plane.services.owed_pieces import OwedPieces, Patience
+from data_plane.services.owed_work import OwedWorkLoop
+from data_plane.services.progress_reporter import ProgressReporter
+from data_plane.services.retry import Backoff
+from data_plane.services.wake_up import WakeUp
+from data_plane.settings import DataPlaneSettings
+
+
+class Loop(Protocol):
+    """Works until it is cancelled."""
+
+    async def run(self) -> None:
+        """Work."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workers:
+    """What runs while the app is served, and how messages reach it."""
+
+    manager: DataFlowManager
+    owed_wake_up: WakeUp
+    loops: tuple[Loop, ...]
+
+
+def workers_of(settings: DataPlaneSettings, parts: Parts) -> Workers:
+    """The loops, not started yet."""
+    backoff = Backoff(first_seconds=settings.retry_first_seconds, cap_seconds=settings.retry_cap_seconds)
+    owed_wake_up = WakeUp()
+    manager = _manager(settings, parts, backoff, owed_wake_up)
+    owed_work = OwedWorkLoop(
+        store=parts.store,
+        pieces=_owed_pieces(settings, parts),
+        clock=parts.clock,
+        backoff=backoff,
+        poll_seconds=settings.poll_seconds,
+        wake_up=owed_wake_up,
+    )
+    retention = AnswerRetention(parts.store, parts.clock, timedelta(seconds=settings.answer_retention_seconds))
+    return Workers(manager=manager, owed_wake_up=owed_wake_up, loops=(manager, owed_work, retention))
+
+
+def _owed_pieces(settings: DataPlaneSettings, parts: Parts) -> OwedPieces:
+    return OwedPieces(
+        control_plane=parts.control_plane,
+        sinks=parts.technologies.sinks,
+        preparers=parts.technologies.preparers,
+        journal=parts.journal,
+        vault=parts.vault,
+        clock=parts.clock,
+        patience=Patience(
+            marker=timedelta(seconds=settings.failed_marker_seconds),
+            callback=timedelta(seconds=settings.callback_patience_seconds),
+        ),
+    )
+
+
+def _manager(settings: DataPlaneSettings, parts: Parts, backoff: Backoff, owed_wake_up: WakeUp) -> DataFlowManager:
+    engine = CopyEngine(
+        sources=parts.technologies.sources,
+        sinks=parts.technologies.sinks,
+        store=parts.store,
+        journal=parts.journal,
+        budget=ByteBudget(settings.byte_budget_bytes),
+        limits=CopyLimits(max_objects=settings.max_objects_in_parallel, max_blocks=settings.max_blocks_in_parallel),
+        lease_seconds=settings.lease_seconds,
+    )
+    worker = FlowWorker(
+        store=parts.store,
+        engine=engine,
+        reporter=ProgressReporter(parts.control_plane, settings.progress_seconds),
+        clock=parts.clock,
+        limits=WorkerLimits(
+            lease=settings.lease_seconds,
+            heartbeat=settings.heartbeat_seconds,
+            no_progress=settings.no_progress_seconds,
+            flow=settings.max_flow_seconds,
+        ),
+        backoff=backoff,
+    )
+    return DataFlowManager(
+        parts.store,
+        worker,
+        worker_id=settings.worker_name or f"{socket.gethostname()}-{os.getpid()}",
+        max_flows=settings.max_flows,
+        poll_seconds=settings.poll_seconds,
+        on_flow_ended=owed_wake_up.set,
+    )
