@@ -2,5 +2,7 @@
 
 `endpoints` and `address` say where things lie, `sas` and `account_keys` hold the credentials, `errors` is the
 catalogue of what can go wrong, `markers` the words that a transfer leaves in the consumer's container, `containers`
-does the control operations with the account key, `block_client` moves bytes with a SAS alone.
+does the control operations with the account key and lists (`listing`), `block_client` moves bytes with a SAS alone,
+`copy_client` lets the service move them, `crc64` is the checksum of both. `sas_refusal` and `copy_refusal` find out
+why, and by whom, a request was refused.
 """

@@ -5,6 +5,7 @@ is read from the vault once more; when it was rotated meanwhile, the call is mad
 """
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Final
 
 import aiohttp
@@ -23,9 +24,11 @@ from azure_storage.errors import (
     ContainerNotFoundError,
     ContainerNotOursError,
     Refusal,
+    StorageRefusedError,
     TooManyPoliciesError,
 )
-from azure_storage.listed_object import ListedObject, is_directory_stub, listed_object
+from azure_storage.listed_object import ListedObject, ListedPage, listed_object
+from azure_storage.listing import Listing, Tags, is_refusal_of_tags
 from azure_storage.metadata import percent_encoded
 from azure_storage.object_names import check_container
 from azure_storage.sas import SasToken
@@ -33,7 +36,7 @@ from azure_storage.sdk_clients import SdkClients
 from azure_storage.service_sas import SasTerms, blob_read_sas, container_policy_sas, container_read_sas
 from connector_spi.clock import Clock
 
-__all__ = ["ListedObject", "ObjectStorage"]
+__all__ = ["ListedObject", "ListedPage", "ObjectStorage", "Tags"]
 
 PROCESS_ID_METADATA: Final = "processid"
 """Container metadata that names the process which created it; percent-encoded."""
@@ -94,9 +97,10 @@ class ObjectStorage:
         *,
         policy_id: str,
         lifetime_seconds: float,
+        allow_tags: bool = False,
         key_name: str | None = None,
     ) -> SasToken:
-        """A signature that allows writing blobs into the container and nothing else.
+        """A signature that allows writing blobs into the container and nothing else; with `allow_tags` tagging too.
 
         It is bound to the stored access policy `policy_id` (1 to 64 characters), which holds its terms, so that it
         can be revoked. Minting again replaces the policy: signatures bound to it get the new end, and work again
@@ -108,7 +112,7 @@ class ObjectStorage:
             TooManyPoliciesError: the container has its five policies already.
         """
         terms = self._terms(lifetime_seconds)
-        policy = AccessPolicy(permission="w", start=terms.starts_at, expiry=terms.expires_at)
+        policy = AccessPolicy(permission="wt" if allow_tags else "w", start=terms.starts_at, expiry=terms.expires_at)
 
         async def set_policy(client: ContainerClient) -> None:
             policies = {**await _policies(client), policy_id: policy}
@@ -206,32 +210,46 @@ class ObjectStorage:
         return content
 
     async def list_objects(
-        self, account: str, container: str, *, prefix: str = "", key_name: str | None = None
+        self,
+        account: str,
+        container: str,
+        *,
+        prefix: str = "",
+        key_name: str | None = None,
+        tags: Tags = Tags.LEAVE_OUT,
     ) -> AsyncIterator[ListedObject]:
+        """Every blob whose name starts with `prefix`, as `list_pages` tells them."""
+        async for page in self.list_pages(account, container, prefix=prefix, key_name=key_name, tags=tags):
+            for listed in page.objects:
+                yield listed
+
+    async def list_pages(
+        self,
+        account: str,
+        container: str,
+        *,
+        prefix: str = "",
+        continuation: str | None = None,
+        key_name: str | None = None,
+        tags: Tags = Tags.LEAVE_OUT,
+    ) -> AsyncIterator[ListedPage]:
         """Every blob whose name starts with `prefix`, in the service's order; one page is held at a time.
 
-        The stubs that stand for directories in accounts with hierarchical namespace are left out.
+        `continuation`: a page's `next_continuation`, to go on after that page, even in another process; None begins
+        at the first. Not a secret. The stubs that stand for directories in accounts with hierarchical namespace are
+        left out.
 
         Raises:
             ContainerNotFoundError: no such container.
+            ListingPositionInvalidError: the service does not accept the continuation.
         """
-        marker: str | None = None
-        while marker is None or marker:
+        listing = Listing(self._calls, account, container, prefix=prefix, key_name=key_name, page_size=LIST_PAGE_SIZE)
+        async for page in listing.pages(continuation, tags):
+            yield page
 
-            async def page(client: ContainerClient, marker: str | None = marker) -> tuple[list[ListedObject], str]:
-                blobs = client.list_blobs(
-                    name_starts_with=prefix, include=["metadata"], results_per_page=LIST_PAGE_SIZE
-                )
-                pages = blobs.by_page(continuation_token=marker)
-                found = [listed_object(blob) async for blob in await anext(pages)]
-                return found, getattr(pages, "continuation_token", None) or ""
-
-            objects, marker = await self._calls.run("List Blobs", account, container, page, key_name=key_name)
-            for listed in objects:
-                if not is_directory_stub(listed):
-                    yield listed
-
-    async def get_object(self, account: str, container: str, name: str, *, key_name: str | None = None) -> ListedObject:
+    async def get_object(
+        self, account: str, container: str, name: str, *, key_name: str | None = None, tags: Tags = Tags.LEAVE_OUT
+    ) -> ListedObject:
         """One blob's properties.
 
         Raises:
@@ -242,7 +260,23 @@ class ObjectStorage:
             return listed_object(await client.get_blob_client(name).get_blob_properties())
 
         operation = "Get Blob Properties"
-        return await self._calls.run(operation, account, container, properties, blob=name, key_name=key_name)
+        found = await self._calls.run(operation, account, container, properties, blob=name, key_name=key_name)
+        if tags is Tags.LEAVE_OUT:
+            return found
+        return replace(found, tags=await self._tags(account, container, name, key_name, tags))
+
+    async def _tags(
+        self, account: str, container: str, name: str, key_name: str | None, tags: Tags
+    ) -> dict[str, str] | None:
+        async def read(client: ContainerClient) -> dict[str, str]:
+            return dict(await client.get_blob_client(name).get_blob_tags())
+
+        try:
+            return await self._calls.run("Get Blob Tags", account, container, read, blob=name, key_name=key_name)
+        except StorageRefusedError as error:
+            if tags is Tags.IF_PERMITTED and is_refusal_of_tags(error):
+                return None
+            raise
 
     async def _owner(self, account: str, container: str, key_name: str | None) -> str | None:
         async def owner(client: ContainerClient) -> str | None:

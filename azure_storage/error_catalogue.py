@@ -81,20 +81,27 @@ def error_of(
 
     `headers` are the answer's, looked up without regard to case.
     """
-    refusal = Refusal(
+    refusal = refusal_of(operation, resource, status=status, headers=headers)
+    unknown = StorageBusyError if status >= _SERVER_ERRORS else StorageRefusedError
+    leaf = _BY_CODE.get(refusal.error_code) or _BY_STATUS.get(status, unknown)
+    if issubclass(leaf, StorageTransientError):
+        return leaf(refusal, retry_after_seconds=retry_after_seconds(headers))
+    return leaf(refusal)
+
+
+def refusal_of(operation: str, resource: str, *, status: int, headers: Mapping[str, str], finding: str = "") -> Refusal:
+    """What the answer says of itself; `finding` as in `Refusal`."""
+    return Refusal(
         operation=operation,
         resource=resource,
         status=status,
         error_code=headers.get("x-ms-error-code") or "",
         request_id=headers.get("x-ms-request-id") or "",
+        finding=finding,
     )
-    unknown = StorageBusyError if status >= _SERVER_ERRORS else StorageRefusedError
-    leaf = _BY_CODE.get(refusal.error_code) or _BY_STATUS.get(status, unknown)
-    if issubclass(leaf, StorageTransientError):
-        return leaf(refusal, retry_after_seconds=_seconds(headers.get("Retry-After")))
-    return leaf(refusal)
 
 
-def _seconds(retry_after: str | None) -> float | None:
-    """Storage sends whole seconds; the header's other form, a date, is taken as not given."""
-    return float(retry_after) if retry_after and retry_after.strip().isdigit() else None
+def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
+    """How long to wait. Storage sends whole seconds; the header's other form, a date, is taken as not given."""
+    stated = (headers.get("Retry-After") or "").strip()
+    return float(stated) if stated.isdecimal() else None

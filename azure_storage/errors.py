@@ -4,7 +4,7 @@ Every leaf states its cause and what to do about it. Texts name the operation an
 hold a query string, so no signature.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from connector_spi.errors import PermanentError, TransientError
@@ -15,7 +15,8 @@ class Refusal:
     """What the service answered to which operation.
 
     `operation` such as `Put Block`; `resource` is the path of account, container and blob; `status` is the HTTP
-    status; `error_code` is `x-ms-error-code`; `request_id` is `x-ms-request-id`, which Azure's support asks for.
+    status; `error_code` is `x-ms-error-code`; `request_id` is `x-ms-request-id`, which Azure's support asks for;
+    `finding` is a sentence on what else is known of the cause.
     """
 
     operation: str
@@ -23,12 +24,18 @@ class Refusal:
     status: int
     error_code: str = ""
     request_id: str = ""
+    finding: str = ""
+
+    def having(self, finding: str) -> "Refusal":
+        """The same with this finding."""
+        return replace(self, finding=finding)
 
     def described(self, cause: str, remedy: str) -> str:
         """One text for humans: what failed, why, what to do."""
         answer = f"HTTP {self.status} {self.error_code}".rstrip()
         request = f", request {self.request_id}" if self.request_id else ""
-        return f"{self.operation} of {self.resource}: {cause} ({answer}{request}). {remedy}".rstrip()
+        sentences = (f"{self.operation} of {self.resource}: {cause} ({answer}{request}).", self.finding, remedy)
+        return " ".join(sentence for sentence in sentences if sentence)
 
 
 class StorageRefusedError(PermanentError):
@@ -156,6 +163,33 @@ class AuthenticationFailedError(StorageRefusedError):
     )
 
 
+class SasNotYetValidError(AuthenticationFailedError):
+    """The SAS begins later than now, by the service's clock or by ours."""
+
+    code = "SasNotYetValid"
+    cause = "the shared access signature is not valid yet"
+    remedy = "Check the clock of the machine that issued it; an issuer should set the start a few minutes back."
+
+
+class SasRevokedError(AuthenticationFailedError):
+    """The stored access policy that the SAS is bound to is not there (any more)."""
+
+    code = "SasRevoked"
+    cause = "the shared access signature was revoked: its stored access policy does not exist"
+    remedy = "A fresh signature is needed. A policy that was made less than half a minute ago may not be known yet."
+
+
+class SasSignatureMismatchError(AuthenticationFailedError):
+    """The signature does not fit what it should sign."""
+
+    code = "SasSignatureMismatch"
+    cause = "the signature does not match"
+    remedy = (
+        "The account key that made it was rotated, it was made for another account, container or blob, or it was "
+        "altered. A fresh signature is needed."
+    )
+
+
 class AuthorizationFailureError(StorageRefusedError):
     """Storage knows the caller, or does not say, and forbids the request."""
 
@@ -188,6 +222,46 @@ class InvalidBlockListError(StorageRefusedError):
     remedy = "The object is staged again from its beginning."
 
 
+class CopySourceRefusedError(StorageRefusedError):
+    """A copy from a URL failed at its source: the destination's service was refused there, or did not find it."""
+
+    code = "CopySourceRefused"
+    cause = "the destination's storage service cannot read the source of the copy"
+    remedy = (
+        "The source or its signature is gone or wrong, or the source account's network rules keep the destination's "
+        "service out. Streaming the bytes through the data plane may still work."
+    )
+
+
+class CopySourceChangedError(SourceChangedError):
+    """A copy from a URL found another source object than the one that was listed, or none."""
+
+    code = "CopySourceChanged"
+
+
+class CopyNotSupportedError(StorageRefusedError):
+    """The destination's service does not make this kind of copy. Streaming does the same."""
+
+    code = "CopyNotSupported"
+    cause = "the destination's storage service does not support this copy"
+    remedy = "Stream the bytes through the data plane instead."
+
+
+class CopySourceUnavailableError(StorageTransientError):
+    """A copy from a URL failed because its source did not answer the destination's service in time, or is busy."""
+
+    code = "CopySourceUnavailable"
+    cause = "the source of the copy did not answer the destination's storage service"
+
+
+class ListingPositionInvalidError(StorageRefusedError):
+    """The service does not accept the position at which a listing should go on."""
+
+    code = "ListingPositionInvalid"
+    cause = "the position at which the listing should go on is not accepted"
+    remedy = "List again from the beginning."
+
+
 class ChecksumMismatchError(StorageTransientError):
     """The bytes that arrived are not those that were sent: sent again."""
 
@@ -206,6 +280,7 @@ class StorageBusyError(StorageTransientError):
     """Throttled, or the service failed inside."""
 
     code = "StorageBusy"
+    throttled = True
     cause = "the storage service is busy or failed"
 
 

@@ -34,6 +34,15 @@ class SasToken:
         """Letters of what the token allows, such as `w`; empty when a stored access policy holds them."""
         return parse_qs(self.query).get("sp", [""])[0]
 
+    @property
+    def starts_at(self) -> datetime | None:
+        """When it begins to hold, as far as the token says so itself and says it well."""
+        stated = parse_qs(self.query).get("st", [""])[0]
+        try:
+            return _utc(stated) if stated else None
+        except ValueError:
+            return None
+
     def applied_to(self, url: str) -> "SignedUrl":
         """The URL (without a query) with this signature."""
         return SignedUrl(url, self)
@@ -108,10 +117,15 @@ def _expiration(epoch_ms: object, query: str) -> datetime | None:
     stated = parse_qs(query).get("se", [""])[0]
     try:
         if stated:
-            end = datetime.fromisoformat(stated)
-            return end if end.tzinfo else end.replace(tzinfo=UTC)
+            return _utc(stated)
         if isinstance(epoch_ms, int | float):
             return datetime.fromtimestamp(epoch_ms / 1000, UTC)
     except (ValueError, OverflowError, OSError):
         raise SasMalformedError(problem="its expiration is not a date") from None
     return None
+
+
+def _utc(stated: str) -> datetime:
+    """A date that is taken as UTC when it names no offset; ValueError when it is none."""
+    date = datetime.fromisoformat(stated)
+    return date if date.tzinfo else date.replace(tzinfo=UTC)

@@ -24,9 +24,13 @@ def open_storage_session(*, tls: ssl.SSLContext | None = None) -> aiohttp.Client
     connector = aiohttp.TCPConnector(
         limit=_MAX_CONNECTIONS, ssl=tls if tls is not None else True, keepalive_timeout=_IDLE_SECONDS
     )
-    return aiohttp.ClientSession(
+    session = aiohttp.ClientSession(
         connector=connector,
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),
         read_bufsize=_READ_BUFFER_BYTES,
     )
+    # By itself aiohttp sends a PUT once more when the connection breaks before the answer. A commit that had arrived is
+    # then answered 409 on what looks like its first attempt. aiohttp has no public switch for that.
+    session._retry_connection = False  # noqa: SLF001
+    return session

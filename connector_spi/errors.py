@@ -25,6 +25,8 @@ class TransientError(ConnectorError):
     """The same call may work later: it is retried with capped exponential back-off."""
 
     code = "Transient"
+    throttled: ClassVar[bool] = False
+    """Whether the other side says that it gets too many requests: fewer at once are the remedy."""
 
     def __init__(self, message: str, *, retry_after_seconds: float | None = None) -> None:
         super().__init__(message)

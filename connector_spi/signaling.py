@@ -101,6 +101,8 @@ class DataFlowProgress(BaseModel):
     listing_complete: bool = Field(default=False, alias="listingComplete")
     bytes_per_second: float = Field(default=0.0, ge=0, allow_inf_nan=False, alias="bytesPerSecond")
     eta_seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False, alias="etaSeconds")
+    copy_mode: str | None = Field(default=None, max_length=64, alias="copyMode")
+    """`streamed` through the data plane, or `server-side` from storage to storage; None until that is decided."""
 
 
 class DataFlowError(BaseModel):
@@ -115,12 +117,14 @@ class DataFlowError(BaseModel):
 
 
 class DataFlowStatusMessage(SignalingMessage):
-    """Answer to prepare, start and resume; body of the call-backs prepared, started, completed, errored, progress."""
+    """Answer to prepare, start and resume; body of the call-backs prepared, started, completed, errored, progress, suspended."""
 
     data_flow_id: str | None = Field(default=None, alias="dataFlowId", max_length=256)
     state: DataFlowState | None = None
     data_address: DataAddressMessage | None = Field(default=None, alias="dataAddress")
     error: str | None = Field(default=None, max_length=4096)
+    reason: str | None = Field(default=None, max_length=4096)
+    """Why the flow was parked (extension; in the call-back suspended)."""
     progress: DataFlowProgress | None = None
     failure: DataFlowError | None = None
 
@@ -132,5 +136,7 @@ class DataFlowStatusResponseMessage(BaseModel):
 
     data_flow_id: str = Field(alias="dataFlowId")
     state: DataFlowState
+    reason: str | None = None
+    """Why the flow is suspended or was terminated (extension)."""
     progress: DataFlowProgress | None = None
     failure: DataFlowError | None = None

@@ -1,5 +1,7 @@
 """DataPlaneSettings: values only. The command that runs a data plane reads them from TOML and environment."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 MEBIBYTE = 1024 * 1024
@@ -48,6 +50,28 @@ class DataPlaneSettings(BaseModel):
         ge=MEBIBYTE,
         description="Bytes of blocks in memory at once, for all flows together, shared fairly.",
     )
+    copy_mode: Literal["auto", "streamed", "server-side"] = Field(
+        default="auto",
+        description="How bytes travel: through this process (streamed), from storage service to storage service "
+        "(server-side; a flow for which that cannot work fails), or server-side where it works and streamed elsewhere.",
+    )
+    block_checksum: Literal["crc64", "md5"] = Field(
+        default="crc64",
+        description="Which checksum goes with each block that is sent. Azurite is fastest with md5; Azure takes both, "
+        "and crc64 costs next to nothing here.",
+    )
+    carry_tags: bool = Field(
+        default=False,
+        description="Whether the index tags of source objects are set at the destination. The write signature has to "
+        "allow tags (permission t), and the source's account key or role reading them.",
+    )
+    on_source_change: Literal["fail", "restart"] = Field(
+        default="fail",
+        description="What happens when a source object changes while the flow runs: the flow ends with the reason, or "
+        "the object is copied in its new version.",
+    )
+    flow_bytes_per_second: int = Field(default=0, ge=0, description="Bandwidth of one flow; 0: no limit.")
+    process_bytes_per_second: int = Field(default=0, ge=0, description="Bandwidth of this process; 0: no limit.")
     lease_seconds: float = Field(
         default=10.0, ge=1.0, description="How long a flow stays with a process that has died."
     )
@@ -70,6 +94,24 @@ class DataPlaneSettings(BaseModel):
         default=35.0,
         ge=0,
         description="How long after its start a flow takes a refused write signature as `not known everywhere yet`.",
+    )
+    renew_before_seconds: float = Field(
+        default=300.0,
+        ge=0,
+        description="How long before its end a write signature is renewed at the latest; the second half of its life "
+        "when that is shorter. The control plane has this long to be reachable again.",
+    )
+    park_before_seconds: float = Field(
+        default=10.0,
+        ge=0,
+        description="How long before the end of a write signature, when no other is to be had, the last call begins; "
+        "then the flow is parked (SUSPENDED). At most a tenth of the signature's life.",
+    )
+    renewal_patience_seconds: float = Field(
+        default=60.0,
+        ge=0,
+        description="How long a control plane that does not answer is asked for a fresh write signature, before the "
+        "flow is parked.",
     )
     failed_marker_seconds: float = Field(
         default=3600.0, ge=0, description="How long .failed is tried at a destination that does not answer."

@@ -7,16 +7,9 @@ import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
-from azure_storage.markers import (
-    COMPLETE,
-    FAILED,
-    CompleteMarker,
-    FailedMarker,
-    ManifestEntry,
-    ManifestPageBuilder,
-    manifest_digest,
-    manifest_page_name,
-)
+from azure_storage.crc64 import hex_crc64
+from azure_storage.manifest import ManifestEntry, ManifestPageBuilder, manifest_digest, manifest_page_name
+from azure_storage.markers import COMPLETE, FAILED, CompleteMarker, FailedMarker
 from connector_spi.log_context import redacted
 from data_plane.domain.data_flow import DataFlow, DataFlowFailure
 from data_plane.domain.object_copy import ObjectCopy
@@ -72,5 +65,12 @@ async def write_failed(flow: DataFlow, failure: DataFlowFailure, write: WriteBlo
 
 def _entry(copy: ObjectCopy) -> ManifestEntry:
     return ManifestEntry(
-        name=copy.destination_name, size_bytes=copy.source.size, etag_source=copy.source.etag, sha256=copy.sha256
+        name=copy.destination_name,
+        size_bytes=copy.source.size,
+        etag_source=copy.source.etag,
+        content_type=copy.source.content_type,
+        sha256=copy.sha256 or None,
+        crc64=None if copy.crc64 is None else hex_crc64(copy.crc64),
+        md5=copy.md5 or None,
+        assurance=copy.assurance.value,
     )

@@ -1,55 +1,77 @@
 """AzureStorageDataSink: publishes block blobs into a container or folder with a write-only signature.
 
 Whether a blob that is there already is ours is found out by committing the same blocks again as committed ones: the
-service answers 201 for ours and InvalidBlockList for anybody else's, and nothing is overwritten. An empty blob has no
-blocks to tell it by. There, a blob that is found after a commit of unknown outcome counts as ours: an empty blob is
-the same whoever wrote it, and a foreign one with content differs in size from the manifest, which the reader checks.
+service answers 201 for ours and InvalidBlockList for anybody else's, and nothing is overwritten. A blob written in one
+call has no blocks to tell it by. There, one that is found after a call of unknown outcome counts as ours: its size and
+MD5 are in the manifest, and the reader compares them with what the service tells of the blob.
 """
 
 import asyncio
 import hashlib
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final, TypeVar
+
+from awscrt import checksums
 
 from azure_storage.address import AzureBlobAddress
 from azure_storage.block_client import BlockBlobClient
+from azure_storage.copy_client import BlobCopyClient
+from azure_storage.crc64 import wire_crc64
 from azure_storage.endpoints import StorageEndpoints
 from azure_storage.errors import (
     AuthenticationFailedError,
     AuthorizationFailureError,
     BlobAlreadyExistsError,
+    ChecksumMismatchError,
     ContainerNotFoundError,
+    CopyNotSupportedError,
+    CopySourceChangedError,
+    CopySourceRefusedError,
+    CopySourceUnavailableError,
     InvalidBlockListError,
+    SasExpiredError,
     StorageBusyError,
     StorageUnavailableError,
 )
 from azure_storage.markers import COMPLETE
-from azure_storage.metadata import metadata_headers, percent_encoded
-from azure_storage.object_names import destination_name
 from azure_storage.sas import SasToken, SignedUrl
 from connector_spi.clock import Clock
-from connector_spi.data_address import KEY_NAME, SECRET, DataAddress
-from connector_spi.errors import InvalidInputError, TransientError
-from connector_spi.vault import Vault
-from data_plane.adapters.azure_addresses import understood
+from connector_spi.data_address import AZURE_STORAGE
+from connector_spi.errors import TransientError
+from data_plane.adapters.azure_blob_properties import blob_metadata
+from data_plane.adapters.azure_credential import WriteCredential
 from data_plane.adapters.azure_markers import write_complete, write_failed
 from data_plane.domain.data_flow import DataFlow, DataFlowFailure
-from data_plane.domain.errors import StagedBlocksLostError
-from data_plane.domain.object_copy import Block, ObjectCopy, SourceObject
+from data_plane.domain.errors import (
+    CopySourceSilentError,
+    CopyUnavailableError,
+    SourceDigestMismatchError,
+    SourceObjectChangedError,
+    StagedBlocksLostError,
+)
+from data_plane.domain.object_copy import Block, ObjectCopy
+from data_plane.ports.data_sink import SinkTraits, Staging
+from data_plane.ports.data_source import ReadGrant
 
 _log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 _INLINE_BYTES: Final = 64 * 1024
 """Below this, a hop to a thread costs more than the checksum."""
-_LONGEST_ORIGINAL_NAME: Final = 2048
-"""Bytes of the encoded name in the metadata, which has 8 KiB in all; a longer one is left out."""
 
 _SHUT_OUT: Final = (AuthenticationFailedError, AuthorizationFailureError, ContainerNotFoundError)
 """What a write is answered once the consumer has revoked the signature, or removed the container. Not
 SasExpiredError: a signature that is past its end by the clock ends whether or not anybody has seen anything."""
+_REFUSED_TOKEN: Final = (AuthenticationFailedError, AuthorizationFailureError, SasExpiredError)
+
+
+_NO_BLOCK: Final = 999_999
+"""An index that no block has."""
 
 
 class SignatureNotHonouredYetError(TransientError):
@@ -58,54 +80,119 @@ class SignatureNotHonouredYetError(TransientError):
     code = "SignatureNotHonouredYet"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AzureSinkRules:
+    """What the operator wants of every sink."""
+
+    signature_grace: timedelta
+    """How long after its start a flow takes a refused signature as `not known everywhere yet`."""
+    block_checksum: str = "crc64"
+    """`crc64` or `md5`: which goes with each block."""
+    carry_tags: bool = False
+    """Whether the source's index tags are set; the signature has to allow it."""
+
+
 class AzureStorageDataSink:
     """Implements `data_plane.ports.data_sink.DataSink`."""
 
     def __init__(
         self,
         flow: DataFlow,
-        token: SasToken,
+        credential: WriteCredential,
         *,
         blobs: BlockBlobClient,
+        copies: BlobCopyClient,
         endpoints: StorageEndpoints,
         clock: Clock,
-        signature_grace: timedelta,
+        rules: AzureSinkRules,
     ) -> None:
         self._flow = flow
         self._place = AzureBlobAddress.of_destination(flow.destination)
-        self._token = token
+        self._credential = credential
         self._blobs = blobs
+        self._copies = copies
         self._endpoints = endpoints
         self._clock = clock
-        self._lenient_until: datetime | None = (flow.started_at or flow.created_at) + signature_grace
+        self._rules = rules
+        self._lenient_until: datetime | None = (flow.started_at or flow.created_at) + rules.signature_grace
         self._evidence_may_stand = False
         """Whether `.complete` was sent and its answer lost, so that the reader may have seen it."""
+
+    @property
+    def traits(self) -> SinkTraits:
+        """Blocks outlive this process for a week; other Azure blobs are fetched by the service itself."""
+        return SinkTraits(Staging.KEPT, frozenset({AZURE_STORAGE}))
 
     async def check_free(self, copy: ObjectCopy) -> None:
         """Try to commit a block that does not exist: the service looks at the name first."""
         try:
-            with self._signature_grace():
-                await self._blobs.put_block_list(self._url(copy.destination_name), [_block_id(copy, 0)])
+            await self._call(
+                copy.destination_name, lambda url: self._blobs.put_block_list(url, [_block_id(copy, _NO_BLOCK)])
+            )
         except InvalidBlockListError:
             return
 
+    async def put_whole(self, copy: ObjectCopy, data: Block, *, again: bool) -> None:
+        """Write the blob in one call, with its MD5, which the service checks and keeps."""
+        md5 = bytes.fromhex(copy.md5)
+        try:
+            await self._call(
+                copy.destination_name,
+                lambda url: self._blobs.put_blob(url, data, content_md5=md5, **self._properties(copy)),
+            )
+        except BlobAlreadyExistsError:
+            if not again:
+                raise
+
     async def stage_block(self, copy: ObjectCopy, index: int, data: Block) -> None:
-        """Send the block with its MD5, which the service checks."""
-        md5 = await _md5(data)
-        with self._signature_grace():
-            await self._blobs.put_block(self._url(copy.destination_name), _block_id(copy, index), data, content_md5=md5)
+        """Send the block with its checksum, which the service checks."""
+        block_id, checksum = _block_id(copy, index), await self._checksum(data)
+        await self._call(copy.destination_name, lambda url: self._blobs.put_block(url, block_id, data, **checksum))
+
+    async def copy_whole(self, copy: ObjectCopy, grant: ReadGrant, *, again: bool) -> int | None:
+        """Have the service fetch and publish the blob in one call."""
+        source = _signed(grant)
+        try:
+            with _of_the_source():
+                copied = await self._call(
+                    copy.destination_name,
+                    lambda url: self._copies.put_blob_from_url(
+                        url,
+                        source,
+                        source_if_match=copy.source.etag,
+                        source_content_md5=copy.source.content_md5,
+                        **self._properties(copy),
+                    ),
+                )
+        except BlobAlreadyExistsError:
+            if not again:
+                raise
+            return None
+        return copied.crc64
+
+    async def copy_block(self, copy: ObjectCopy, index: int, grant: ReadGrant, offset: int, length: int) -> int | None:
+        """Have the service fetch the block; with the blob's own MD5 when the block is all of it."""
+        source, block_id = _signed(grant), _block_id(copy, index)
+        md5 = copy.source.content_md5 if length == copy.source.size else None
+        with _of_the_source():
+            return await self._call(
+                copy.destination_name,
+                lambda url: self._copies.put_block_from_url(
+                    url,
+                    block_id,
+                    source,
+                    offset=offset,
+                    length=length,
+                    source_if_match=copy.source.etag,
+                    source_content_md5=md5,
+                ),
+            )
 
     async def commit(self, copy: ObjectCopy, *, again: bool) -> None:
         """Publish the blob in one atomic call, never over another one."""
+        ids, properties = _block_ids(copy), self._commit_properties(copy)
         try:
-            with self._signature_grace():
-                await self._blobs.put_block_list(
-                    self._url(copy.destination_name),
-                    _block_ids(copy),
-                    content_type=copy.source.content_type,
-                    content_encoding=copy.source.content_encoding,
-                    metadata=_metadata(self._flow, copy.source, copy.sha256),
-                )
+            await self._call(copy.destination_name, lambda url: self._blobs.put_block_list(url, ids, **properties))
         except BlobAlreadyExistsError:
             if not again or not await self._is_ours(copy):
                 raise
@@ -126,35 +213,61 @@ class AzureStorageDataSink:
         await write_failed(self._flow, failure, self._write)
 
     async def _is_ours(self, copy: ObjectCopy) -> bool:
-        if copy.block_count == 0:
-            return True
+        ids, properties = _block_ids(copy), self._commit_properties(copy)
         try:
-            await self._blobs.recommit_block_list(
-                self._url(copy.destination_name),
-                _block_ids(copy),
-                content_type=copy.source.content_type,
-                content_encoding=copy.source.content_encoding,
-                metadata=_metadata(self._flow, copy.source, copy.sha256),
-            )
+            await self._call(copy.destination_name, lambda url: self._blobs.recommit_block_list(url, ids, **properties))
         except InvalidBlockListError:
             return False
         return True
 
     async def _write(self, name: str, content: bytes, content_type: str) -> None:
-        md5 = await _md5(content)
+        md5 = hashlib.md5(content, usedforsecurity=False).digest()
         try:
-            with self._signature_grace():
-                await self._blobs.put_blob(
-                    self._url(name), content, content_type=content_type, content_md5=md5, overwrite=True
-                )
+            await self._call(
+                name,
+                lambda url: self._blobs.put_blob(
+                    url, content, content_type=content_type, content_md5=md5, overwrite=True
+                ),
+            )
         except (StorageUnavailableError, StorageBusyError):
             self._evidence_may_stand |= name == COMPLETE
             raise
 
-    def _url(self, name: str) -> SignedUrl:
+    async def _call(self, name: str, call: Callable[[SignedUrl], Awaitable[T]]) -> T:
+        """Make the call with the signature of now; once more when that was refused and there is another one."""
+        token = await self._credential.token()
+        try:
+            with self._signature_grace():
+                return await call(self._url(name, token))
+        except _REFUSED_TOKEN as error:
+            if not await self._credential.refused(token, expired=isinstance(error, SasExpiredError)):
+                raise
+        with self._signature_grace():
+            return await call(self._url(name, await self._credential.token()))
+
+    def _url(self, name: str, token: SasToken) -> SignedUrl:
         folder = self._place.folder_name
         full = f"{folder}/{name}" if folder else name
-        return self._token.applied_to(self._endpoints.blob_url(self._place.account, self._place.container, full))
+        return token.applied_to(self._endpoints.blob_url(self._place.account, self._place.container, full))
+
+    def _properties(self, copy: ObjectCopy) -> dict[str, Any]:
+        return {
+            "content_type": copy.source.content_type,
+            "content_encoding": copy.source.content_encoding,
+            "metadata": blob_metadata(self._flow, copy.source, copy.sha256),
+            "tags": (copy.source.tags or None) if self._rules.carry_tags else None,
+        }
+
+    def _commit_properties(self, copy: ObjectCopy) -> dict[str, Any]:
+        return {**self._properties(copy), "content_md5": bytes.fromhex(copy.md5) if copy.md5 else None}
+
+    async def _checksum(self, data: Block) -> dict[str, bytes]:
+        if self._rules.block_checksum == "crc64":
+            return {"content_crc64": wire_crc64(checksums.crc64nvme(data))}
+        if len(data) <= _INLINE_BYTES:
+            return {"content_md5": hashlib.md5(data, usedforsecurity=False).digest()}
+        digest = await asyncio.to_thread(hashlib.md5, data, usedforsecurity=False)
+        return {"content_md5": digest.digest()}
 
     @contextmanager
     def _signature_grace(self) -> Iterator[None]:
@@ -168,57 +281,24 @@ class AzureStorageDataSink:
         self._lenient_until = None
 
 
-class AzureStorageSinkFactory:
-    """Implements `data_plane.ports.data_sink.DataSinkFactory` for AzureStorage."""
+@contextmanager
+def _of_the_source() -> Iterator[None]:
+    """What the service says of the source, in the words of the port."""
+    try:
+        yield
+    except CopySourceChangedError as error:
+        raise SourceObjectChangedError(error.message) from error
+    except (CopyNotSupportedError, CopySourceRefusedError) as error:
+        raise CopyUnavailableError(error.message) from error
+    except ChecksumMismatchError as error:
+        raise SourceDigestMismatchError(error.message) from error
+    except CopySourceUnavailableError as error:
+        raise CopySourceSilentError(error.message, retry_after_seconds=error.retry_after_seconds) from error
 
-    def __init__(
-        self,
-        *,
-        vault: Vault,
-        blobs: BlockBlobClient,
-        endpoints: StorageEndpoints,
-        clock: Clock,
-        signature_grace: timedelta,
-    ) -> None:
-        self._vault = vault
-        self._blobs = blobs
-        self._endpoints = endpoints
-        self._clock = clock
-        self._signature_grace = signature_grace
 
-    def accepted(self, address: DataAddress) -> DataAddress:
-        """The address, without what is not understood of it; a bad one, or one without a credential, is refused."""
-        AzureBlobAddress.of_destination(address)
-        kept = understood(address)
-        if not (kept.get(SECRET) or kept.get(KEY_NAME)):
-            raise InvalidInputError(
-                field="dataAddress",
-                value=kept,
-                problem="has no credential",
-                remedy="Send the signature as `secret`, or its vault alias as `keyName`.",
-            )
-        return kept
-
-    def destination_name(self, flow: DataFlow, source: SourceObject, *, single: bool) -> str:
-        """The wished name of a single blob, else the source's own full name."""
-        place = AzureBlobAddress.of_destination(flow.destination)
-        name = place.blob_name if single and place.blob_name else source.name
-        destination_name(place.folder_name, name)
-        metadata_headers(_metadata(flow, source, "0" * 64))
-        return name
-
-    @asynccontextmanager
-    async def open(self, flow: DataFlow) -> AsyncIterator[AzureStorageDataSink]:
-        """The sink; reads the signature from the vault."""
-        token = SasToken.from_secret(await self._vault.resolve(flow.destination.get(KEY_NAME)))
-        yield AzureStorageDataSink(
-            flow,
-            token,
-            blobs=self._blobs,
-            endpoints=self._endpoints,
-            clock=self._clock,
-            signature_grace=self._signature_grace,
-        )
+def _signed(grant: ReadGrant) -> SignedUrl:
+    url, _, query = grant.url.partition("?")
+    return SasToken(query).applied_to(url)
 
 
 def _block_id(copy: ObjectCopy, index: int) -> str:
@@ -227,19 +307,3 @@ def _block_id(copy: ObjectCopy, index: int) -> str:
 
 def _block_ids(copy: ObjectCopy) -> list[str]:
     return [_block_id(copy, index) for index in range(copy.block_count)]
-
-
-def _metadata(flow: DataFlow, source: SourceObject, sha256: str) -> Mapping[str, str]:
-    """The source's own metadata, and where the blob comes from; names are compared without regard to case."""
-    ours = {"processId": flow.marker_process_id, "agreementId": flow.agreement_id, "sha256": sha256}
-    original = percent_encoded(source.name)
-    if len(original) <= _LONGEST_ORIGINAL_NAME:
-        ours["originalName"] = original
-    taken = {name.lower() for name in ours}
-    return {**{name: value for name, value in source.metadata.items() if name.lower() not in taken}, **ours}
-
-
-async def _md5(data: Block) -> bytes:
-    if len(data) <= _INLINE_BYTES:
-        return hashlib.md5(data, usedforsecurity=False).digest()
-    return await asyncio.to_thread(lambda: hashlib.md5(data, usedforsecurity=False).digest())

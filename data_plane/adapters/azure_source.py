@@ -1,23 +1,37 @@
 """AzureStorageDataSource: one blob, or all blobs under a prefix, read with a short-lived read-only signature."""
 
-from collections.abc import AsyncIterator, Sequence
+import logging
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Final
 
 from azure_storage.address import AzureBlobAddress
 from azure_storage.block_client import BlockBlobClient
-from azure_storage.containers import LIST_PAGE_SIZE, ObjectStorage
+from azure_storage.containers import ObjectStorage
 from azure_storage.endpoints import StorageEndpoints
-from azure_storage.errors import AuthenticationFailedError, AuthorizationFailureError, SasExpiredError
+from azure_storage.errors import (
+    AuthenticationFailedError,
+    AuthorizationFailureError,
+    ListingPositionInvalidError,
+    SasExpiredError,
+    SourceChangedError,
+)
 from azure_storage.listed_object import ListedObject
+from azure_storage.listing import Tags
 from azure_storage.sas import SasToken
 from connector_spi.clock import Clock
-from connector_spi.data_address import DataAddress
+from connector_spi.data_address import AZURE_STORAGE, DataAddress
 from data_plane.adapters.azure_addresses import understood
+from data_plane.domain.errors import ListingPositionLostError, SourceObjectChangedError
 from data_plane.domain.object_copy import Block, SourceObject
+from data_plane.ports.data_source import ReadGrant, SourcePage
+
+_log = logging.getLogger(__name__)
 
 _SIGNATURE_SECONDS: Final = 3600.0
+_GRANT_SECONDS: Final = 900.0
+"""The destination's service gets to see a grant; one call of a block takes seconds."""
 _RENEWED_BEFORE: Final = timedelta(minutes=10)
 _STALE_SIGNATURE: Final = (AuthenticationFailedError, AuthorizationFailureError, SasExpiredError)
 
@@ -33,8 +47,10 @@ class AzureStorageDataSource:
         blobs: BlockBlobClient,
         endpoints: StorageEndpoints,
         clock: Clock,
+        tags: Tags,
     ) -> None:
         self._place = place
+        self._tags = tags
         self._storage = storage
         self._blobs = blobs
         self._endpoints = endpoints
@@ -46,25 +62,31 @@ class AzureStorageDataSource:
         """Whether the address names one blob."""
         return self._place.blob_prefix is None
 
-    async def objects(self) -> AsyncIterator[Sequence[SourceObject]]:
-        """The blobs, in pages of at most 5,000."""
+    async def objects(self, after: str | None = None) -> AsyncIterator[SourcePage]:
+        """The blobs, in the service's pages of at most 5,000."""
         place = self._place
         if place.blob_name is not None:
-            found = await self._storage.get_object(
-                place.account, place.container, place.blob_name, key_name=place.key_name
-            )
-            yield [_source_object(found)]
+            yield SourcePage([await self._found(place.blob_name)])
             return
-        page: list[SourceObject] = []
-        async for listed in self._storage.list_objects(
-            place.account, place.container, prefix=place.blob_prefix or "", key_name=place.key_name
-        ):
-            page.append(_source_object(listed))
-            if len(page) == LIST_PAGE_SIZE:
-                yield page
-                page = []
-        if page:
-            yield page
+        pages = self._storage.list_pages(
+            place.account,
+            place.container,
+            prefix=place.blob_prefix or "",
+            continuation=after,
+            key_name=place.key_name,
+            tags=self._tags,
+        )
+        try:
+            async for page in pages:
+                if page.tags_refused:
+                    _log.warning("the source's tags are not copied", extra={"reason": page.tags_refused})
+                yield SourcePage([_source_object(listed) for listed in page.objects], page.next_continuation)
+        except ListingPositionInvalidError as error:
+            raise ListingPositionLostError(error.message) from error
+
+    async def current(self, source: SourceObject) -> SourceObject:
+        """The blob of this name as it is now."""
+        return await self._found(source.name)
 
     async def read(self, source: SourceObject, offset: int, length: int) -> Block:
         """The bytes, of the version with the listed ETag."""
@@ -74,6 +96,17 @@ class AzureStorageDataSource:
         except _STALE_SIGNATURE:
             fresh = await self._renewed(instead_of=signature)
         return await self._read(source, offset, length, fresh)
+
+    async def grant(self, source: SourceObject) -> ReadGrant:
+        """A signature for this blob alone, for some minutes; made with the key that was read last."""
+        token = await self._storage.mint_read_sas(
+            self._place.account,
+            self._place.container,
+            blob_name=source.name,
+            lifetime_seconds=_GRANT_SECONDS,
+            key_name=self._place.key_name,
+        )
+        return ReadGrant(AZURE_STORAGE, token.applied_to(self._url(source)).secret_text())
 
     async def signature(self) -> SasToken:
         """A signature that is good for some minutes more; the account key is read when one has to be made."""
@@ -97,18 +130,37 @@ class AzureStorageDataSource:
         return await self.signature()
 
     async def _read(self, source: SourceObject, offset: int, length: int, signature: SasToken) -> Block:
-        url = self._endpoints.blob_url(self._place.account, self._place.container, source.name)
-        return await self._blobs.get_range(
-            signature.applied_to(url), offset=offset, length=length, if_match=source.etag
+        url = signature.applied_to(self._url(source))
+        try:
+            return await self._blobs.get_range(url, offset=offset, length=length, if_match=source.etag)
+        except SourceChangedError as error:
+            raise SourceObjectChangedError(error.message) from error
+
+    async def _found(self, name: str) -> SourceObject:
+        place = self._place
+        return _source_object(
+            await self._storage.get_object(
+                place.account, place.container, name, key_name=place.key_name, tags=self._tags
+            )
         )
+
+    def _url(self, source: SourceObject) -> str:
+        return self._endpoints.blob_url(self._place.account, self._place.container, source.name)
 
 
 class AzureStorageSourceFactory:
     """Implements `data_plane.ports.data_source.DataSourceFactory` for AzureStorage."""
 
     def __init__(
-        self, *, storage: ObjectStorage, blobs: BlockBlobClient, endpoints: StorageEndpoints, clock: Clock
+        self,
+        *,
+        storage: ObjectStorage,
+        blobs: BlockBlobClient,
+        endpoints: StorageEndpoints,
+        clock: Clock,
+        carry_tags: bool = False,
     ) -> None:
+        self._tags = Tags.IF_PERMITTED if carry_tags else Tags.LEAVE_OUT
         self._storage = storage
         self._blobs = blobs
         self._endpoints = endpoints
@@ -128,6 +180,7 @@ class AzureStorageSourceFactory:
             blobs=self._blobs,
             endpoints=self._endpoints,
             clock=self._clock,
+            tags=self._tags,
         )
         await source.signature()
         yield source
@@ -141,4 +194,6 @@ def _source_object(listed: ListedObject) -> SourceObject:
         content_type=listed.content_type,
         content_encoding=listed.content_encoding,
         metadata=listed.metadata,
+        tags=listed.tags or {},
+        content_md5=listed.content_md5,
     )

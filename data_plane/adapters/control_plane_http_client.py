@@ -5,11 +5,16 @@ from urllib.parse import quote
 
 import httpx
 
-from connector_spi.errors import ConfigurationError, PeerRefusedError, PeerUnavailableError
+from connector_spi.data_address import DataAddress
+from connector_spi.errors import PeerRefusedError, PeerUnavailableError
 from connector_spi.signaling import DataFlowStatusMessage
-from connector_spi.vault import Vault
+from data_plane.adapters.callback_targets import CallbackTargets
+from data_plane.adapters.renewal_answer import renewed_address
+from data_plane.domain.data_flow import DataFlow
 
 _TIMEOUT: Final = httpx.Timeout(10.0, connect=5.0)
+_RENEWAL_TIMEOUT: Final = httpx.Timeout(30.0, connect=5.0)
+"""The control plane asks the counterparty meanwhile, and that its storage."""
 _TRY_AGAIN: Final = frozenset({401, 403, 404, 408, 409, 425, 429})
 """The control plane may not know the transfer yet, or be in the middle of it; its token may be in the middle of a
 rotation, or the vault that it checks tokens with away. The caller's patience ends it."""
@@ -18,47 +23,63 @@ _EXTENSION_UNKNOWN: Final = frozenset({404, 405, 501})
 
 
 class ControlPlaneHttpClient:
-    """Implements `data_plane.ports.control_plane_client.ControlPlaneClient`.
+    """Implements `data_plane.ports.control_plane_client.ControlPlaneClient`. Redirects are not followed."""
 
-    `default_base`: URL of the control plane's signaling API, for flows that name none. `token_alias`: vault alias of
-    the bearer token to send, or nothing. Redirects are not followed.
-    """
+    def __init__(self, targets: CallbackTargets) -> None:
+        self._targets = targets
 
-    def __init__(self, client: httpx.AsyncClient, *, default_base: str, vault: Vault, token_alias: str) -> None:
-        self._client = client
-        self._default_base = default_base
-        self._vault = vault
-        self._token_alias = token_alias
+    async def prepared(self, flow: DataFlow, message: DataFlowStatusMessage) -> None:
+        """What is needed to receive is ready."""
+        _check(await self._post(flow, "prepared", message), "prepared")
 
-    async def completed(self, base: str, flow_id: str, message: DataFlowStatusMessage) -> None:
+    async def started(self, flow: DataFlow, message: DataFlowStatusMessage) -> None:
+        """The flow has started."""
+        _check(await self._post(flow, "started", message), "started")
+
+    async def completed(self, flow: DataFlow, message: DataFlowStatusMessage) -> None:
         """Everything was published."""
-        _check(await self._post(base, flow_id, "completed", message), "completed")
+        _check(await self._post(flow, "completed", message), "completed")
 
-    async def errored(self, base: str, flow_id: str, message: DataFlowStatusMessage) -> None:
+    async def errored(self, flow: DataFlow, message: DataFlowStatusMessage) -> None:
         """A final error ended the flow."""
-        _check(await self._post(base, flow_id, "errored", message), "errored")
+        _check(await self._post(flow, "errored", message), "errored")
 
-    async def progress(self, base: str, flow_id: str, message: DataFlowStatusMessage) -> None:
+    async def progress(self, flow: DataFlow, message: DataFlowStatusMessage) -> None:
         """How far the flow is."""
-        status = await self._post(base, flow_id, "progress", message)
+        status = await self._post(flow, "progress", message)
         if status in _EXTENSION_UNKNOWN:
             raise PeerRefusedError("The control plane does not take progress reports.", status=status)
         _check(status, "progress")
 
-    async def _post(self, base: str, flow_id: str, kind: str, message: DataFlowStatusMessage) -> int:
-        url = f"{(base or self._default_base).rstrip('/')}/transfers/{quote(flow_id, safe='')}/dataflow/{kind}"
-        if not (base or self._default_base):
-            raise ConfigurationError(key="control_plane_url", problem="is not set and the flow names no call-back")
-        headers = {}
-        if self._token_alias:
-            headers["Authorization"] = f"Bearer {await self._vault.resolve(self._token_alias)}"
+    async def suspended(self, flow: DataFlow, message: DataFlowStatusMessage) -> None:
+        """The flow was parked."""
+        status = await self._post(flow, "suspended", message)
+        if status in _EXTENSION_UNKNOWN:
+            raise PeerRefusedError("The control plane does not take word of parked flows.", status=status)
+        _check(status, "suspended")
+
+    async def credential(self, flow: DataFlow, message: DataFlowStatusMessage) -> DataAddress:
+        """Ask for a fresh credential."""
+        return renewed_address(await self._send(flow, "credential", message, limits=_RENEWAL_TIMEOUT))
+
+    async def _post(self, flow: DataFlow, kind: str, message: DataFlowStatusMessage) -> int:
+        return (await self._send(flow, kind, message)).status_code
+
+    async def _send(
+        self, flow: DataFlow, kind: str, message: DataFlowStatusMessage, *, limits: httpx.Timeout = _TIMEOUT
+    ) -> httpx.Response:
+        target = await self._targets.of(flow)
+        url = f"{target.base.rstrip('/')}/transfers/{quote(flow.id, safe='')}/dataflow/{kind}"
+        headers = {"Authorization": f"Bearer {target.token}"} if target.token else {}
         try:
-            answer = await self._client.post(
-                url, json=message.wire(), headers=headers, timeout=_TIMEOUT, follow_redirects=False
+            answer = await target.client.post(
+                url, json=message.wire(), headers=headers, timeout=limits, follow_redirects=False
             )
         except httpx.HTTPError as error:
             raise PeerUnavailableError(f"The control plane did not answer ({type(error).__name__}).") from None
-        return answer.status_code
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            target.refused()
+        return answer
 
 
 def _check(status: int, kind: str) -> None:

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from connector_spi.clock import Clock
 from connector_spi.errors import LeaseLostError
 from connector_spi.signaling import DataFlowState
-from data_plane.domain.data_flow import Counters, DataFlow, DataFlowRole
+from data_plane.domain.data_flow import COPYING_ROLES, Counters, DataFlow
 from data_plane.domain.errors import DataFlowExistsError, StaleDataFlowError
-from data_plane.domain.object_copy import CopyStatus, ObjectCopy
+from data_plane.domain.object_copy import CopyStatus, ObjectCopy, StagedBlock
 from data_plane.ports.data_flow_store import Answer, Lease, LeasedFlow
-from data_plane.ports.object_journal import JournalTotals
+from data_plane.ports.object_journal import BlockRecord, JournalTotals, PlannedSoFar
 
 
 @dataclass(slots=True)
@@ -68,7 +68,7 @@ class MemoryDataFlowStore:
         due = [
             flow
             for flow in sorted(self._flows.values(), key=lambda f: f.updated_at)
-            if flow.state is DataFlowState.STARTED and flow.role is DataFlowRole.SENDER and self._free(flow.id, now)
+            if flow.state is DataFlowState.STARTED and flow.role in COPYING_ROLES and self._free(flow.id, now)
         ]
         return [self._lease(flow, worker_id, now + timedelta(seconds=seconds)) for flow in due[:limit]]
 
@@ -132,16 +132,47 @@ class MemoryObjectJournal:
     def __init__(self, flows: MemoryDataFlowStore) -> None:
         self._flows = flows
         self._records: dict[str, dict[int, ObjectCopy]] = {}
+        self._planned: dict[str, PlannedSoFar] = {}
+        self._blocks: dict[tuple[str, int, str], dict[int, StagedBlock]] = {}
 
     async def clear(self, lease: Lease) -> None:
         """Forget the flow's plan."""
         self._flows.check(lease)
-        self._records.pop(lease.flow_id, None)
+        self._remove(lease.flow_id)
+
+    async def plan(self, lease: Lease, copies: Sequence[ObjectCopy], *, position: str | None) -> None:
+        """Write the records of one page of the listing and where the listing goes on."""
+        self._flows.check(lease)
+        if copies:
+            self._records.setdefault(lease.flow_id, {}).update((copy.sequence, copy) for copy in copies)
+            self._planned[lease.flow_id] = PlannedSoFar(copies[-1].sequence, position)
+
+    async def planned(self, flow_id: str) -> PlannedSoFar:
+        """How far the plan is."""
+        return self._planned.get(flow_id, PlannedSoFar())
 
     async def record(self, lease: Lease, copies: Sequence[ObjectCopy]) -> None:
-        """Write these records."""
+        """Write how far these objects are."""
         self._flows.check(lease)
-        self._records.setdefault(lease.flow_id, {}).update((copy.sequence, copy) for copy in copies)
+        known = self._records.get(lease.flow_id, {})
+        known.update((copy.sequence, copy) for copy in copies if copy.sequence in known)
+
+    async def sending(self, lease: Lease, sequences: Sequence[int]) -> None:
+        """Note that these objects may be sent from now on."""
+        self._flows.check(lease)
+        known = self._records[lease.flow_id]
+        known.update((at, replace(known[at], status=CopyStatus.COMMITTING)) for at in sequences)
+
+    async def record_blocks(self, lease: Lease, blocks: Sequence[BlockRecord]) -> None:
+        """Write that these blocks are staged."""
+        self._flows.check(lease)
+        for record in blocks:
+            attempt = self._blocks.setdefault((lease.flow_id, record.sequence, record.block_nonce), {})
+            attempt.setdefault(record.block.index, record.block)
+
+    async def blocks(self, flow_id: str, sequence: int, block_nonce: str) -> Sequence[StagedBlock]:
+        """The staged blocks of one attempt at one object."""
+        return [block for _, block in sorted(self._blocks.get((flow_id, sequence, block_nonce), {}).items())]
 
     async def page(
         self, flow_id: str, *, statuses: frozenset[CopyStatus], after: int = 0, limit: int = 1000
@@ -153,7 +184,7 @@ class MemoryObjectJournal:
     async def forget(self, flow_id: str) -> None:
         """Delete the records of a flow that has its outcome."""
         self._flows.shut_out(flow_id)
-        self._records.pop(flow_id, None)
+        self._remove(flow_id)
 
     async def totals(self, flow_id: str) -> JournalTotals:
         """Counts and bytes of the flow's records."""
@@ -165,3 +196,8 @@ class MemoryObjectJournal:
             published_objects=len(published),
             published_bytes=sum(c.source.size for c in published),
         )
+
+    def _remove(self, flow_id: str) -> None:
+        self._records.pop(flow_id, None)
+        self._planned.pop(flow_id, None)
+        self._blocks = {key: blocks for key, blocks in self._blocks.items() if key[0] != flow_id}

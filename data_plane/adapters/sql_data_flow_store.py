@@ -14,7 +14,7 @@ from connector_spi.errors import LeaseLostError
 from connector_spi.signaling import DataFlowState
 from data_plane.adapters.sql_mapping import flow_of, flow_values, to_millis
 from data_plane.adapters.sql_tables import AnsweredMessageRow, DataFlowRow
-from data_plane.domain.data_flow import FINAL_STATES, Counters, DataFlow, DataFlowRole
+from data_plane.domain.data_flow import COPYING_ROLES, FINAL_STATES, Counters, DataFlow
 from data_plane.domain.errors import DataFlowExistsError, StaleDataFlowError
 from data_plane.ports.data_flow_store import Answer, Lease, LeasedFlow
 from sql_storage.database import Database, DatabaseNow
@@ -75,7 +75,7 @@ class SqlDataFlowStore:
         due = (
             select(DataFlowRow.id)
             .where(DataFlowRow.state == DataFlowState.STARTED.value)
-            .where(DataFlowRow.role == DataFlowRole.SENDER.value)
+            .where(col(DataFlowRow.role).in_([role.value for role in COPYING_ROLES]))
             .where(free)
             .order_by(col(DataFlowRow.updated_at))
             .limit(limit)

@@ -6,9 +6,10 @@ from typing import Any, Final, overload
 
 from connector_spi.data_address import DataAddress
 from connector_spi.signaling import DataFlowState
-from data_plane.adapters.sql_tables import DataFlowRow, ObjectCopyRow
+from data_plane.adapters.sql_tables import DataFlowRow
 from data_plane.domain.data_flow import Counters, DataFlow, DataFlowFailure, DataFlowRole, OwedWork
-from data_plane.domain.object_copy import CopyStatus, ObjectCopy, SourceObject
+from data_plane.domain.object_copy import CopyMode
+from data_plane.domain.public_access import PublicAccess
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -48,6 +49,9 @@ def flow_values(flow: DataFlow) -> dict[str, Any]:
         "marker_process_id": flow.marker_process_id,
         "nonce": flow.nonce,
         "callback_base": flow.callback_base,
+        "control_plane_id": flow.control_plane_id,
+        "issued": None if flow.issued is None else _address_json(flow.issued),
+        "access": None if flow.access is None else _access_json(flow.access),
         "created_at": to_millis(flow.created_at),
         "updated_at": to_millis(flow.updated_at),
         "started_at": to_millis(flow.started_at),
@@ -78,6 +82,9 @@ def flow_of(row: DataFlowRow) -> DataFlow:
         marker_process_id=row.marker_process_id,
         nonce=row.nonce,
         callback_base=row.callback_base,
+        control_plane_id=row.control_plane_id,
+        issued=None if row.issued is None else _address_of(row.issued),
+        access=None if row.access is None else _access_of(row.access),
         started_at=to_moment(row.started_at),
         failure=None if row.failure is None else DataFlowFailure(**row.failure),
         reason=row.reason,
@@ -92,41 +99,9 @@ def flow_of(row: DataFlowRow) -> DataFlow:
             row.objects_total,
             row.listing_complete,
             row.evidence_begun,
+            None if row.copy_mode is None else CopyMode(row.copy_mode),
         ),
         version=row.version,
-    )
-
-
-def copy_values(copy: ObjectCopy) -> dict[str, Any]:
-    """The columns of a record."""
-    return {
-        "flow_id": copy.flow_id,
-        "sequence": copy.sequence,
-        "name": copy.source.name,
-        "destination_name": copy.destination_name,
-        "size": copy.source.size,
-        "etag": copy.source.etag,
-        "content_type": copy.source.content_type,
-        "content_encoding": copy.source.content_encoding,
-        "object_metadata": dict(copy.source.metadata),
-        "status": copy.status.value,
-        "block_nonce": copy.block_nonce,
-        "block_count": copy.block_count,
-        "sha256": copy.sha256,
-    }
-
-
-def copy_of(row: ObjectCopyRow) -> ObjectCopy:
-    """The entity."""
-    return ObjectCopy(
-        flow_id=row.flow_id,
-        sequence=row.sequence,
-        source=SourceObject(row.name, row.size, row.etag, row.content_type, row.content_encoding, row.object_metadata),
-        destination_name=row.destination_name,
-        status=CopyStatus(row.status),
-        block_nonce=row.block_nonce,
-        block_count=row.block_count,
-        sha256=row.sha256,
     )
 
 
@@ -138,3 +113,13 @@ def _address_json(address: DataAddress) -> dict[str, Any]:
 
 def _address_of(stored: dict[str, Any]) -> DataAddress:
     return DataAddress(stored["type"], stored["properties"])
+
+
+def _access_json(access: PublicAccess) -> dict[str, Any]:
+    moments = {"expires_at": to_millis(access.expires_at), "earlier_until": to_millis(access.earlier_until)}
+    return {**asdict(access), **moments}
+
+
+def _access_of(stored: dict[str, Any]) -> PublicAccess:
+    moments = {name: to_moment(stored[name]) for name in ("expires_at", "earlier_until")}
+    return PublicAccess(**{**stored, **moments})

@@ -19,6 +19,7 @@ from data_plane.bootstrap.parts import Parts
 from data_plane.bootstrap.signaling import signaling_app
 from data_plane.bootstrap.technologies import open_technologies
 from data_plane.bootstrap.workers import workers_of
+from data_plane.services.control_plane_renewal import ControlPlaneRenewal
 from data_plane.settings import DataPlaneSettings
 from sql_storage.database import Database
 from sql_storage.migrations import migrate
@@ -60,16 +61,19 @@ async def build_data_plane(
 async def _open_parts(
     settings: DataPlaneSettings, database: Database, vault: Vault, clock: Clock, stack: AsyncExitStack
 ) -> Parts:
+    store = SqlDataFlowStore(database)
+    control_plane = ControlPlaneHttpClient(
+        await stack.enter_async_context(httpx.AsyncClient(trust_env=False)),
+        default_base=settings.control_plane_url,
+        vault=vault,
+        token_alias=settings.callback_token_alias,
+    )
+    renewal = ControlPlaneRenewal(control_plane, vault, store)
     return Parts(
-        store=SqlDataFlowStore(database),
+        store=store,
         journal=SqlObjectJournal(database),
-        control_plane=ControlPlaneHttpClient(
-            await stack.enter_async_context(httpx.AsyncClient(trust_env=False)),
-            default_base=settings.control_plane_url,
-            vault=vault,
-            token_alias=settings.callback_token_alias,
-        ),
-        technologies=await open_technologies(settings, vault, clock, stack),
+        control_plane=control_plane,
+        technologies=await open_technologies(settings, vault, clock, stack, renewal=renewal),
         vault=vault,
         clock=clock,
     )

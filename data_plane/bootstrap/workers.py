@@ -7,9 +7,11 @@ from datetime import timedelta
 from typing import Protocol
 
 from data_plane.bootstrap.parts import Parts
+from data_plane.domain.object_copy import CopyMode
 from data_plane.services.answer_retention import AnswerRetention
+from data_plane.services.bandwidth import Bandwidth
 from data_plane.services.byte_budget import ByteBudget
-from data_plane.services.copy_engine import CopyEngine, CopyLimits
+from data_plane.services.copy_engine import CopyEngine, CopyRules
 from data_plane.services.data_flow_manager import DataFlowManager
 from data_plane.services.flow_worker import FlowWorker, WorkerLimits
 from data_plane.services.owed_pieces import OwedPieces, Patience
@@ -76,7 +78,14 @@ def _manager(settings: DataPlaneSettings, parts: Parts, backoff: Backoff, owed_w
         store=parts.store,
         journal=parts.journal,
         budget=ByteBudget(settings.byte_budget_bytes),
-        limits=CopyLimits(max_objects=settings.max_objects_in_parallel, max_blocks=settings.max_blocks_in_parallel),
+        bandwidth=Bandwidth(settings.process_bytes_per_second),
+        rules=CopyRules(
+            max_objects=settings.max_objects_in_parallel,
+            max_blocks=settings.max_blocks_in_parallel,
+            mode=None if settings.copy_mode == "auto" else CopyMode(settings.copy_mode),
+            on_source_change=settings.on_source_change,
+            flow_bytes_per_second=settings.flow_bytes_per_second,
+        ),
         lease_seconds=settings.lease_seconds,
     )
     worker = FlowWorker(

@@ -3,38 +3,72 @@
 Persisted entities never hold a secret: an address names the vault alias of its credential (`keyName`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
 from connector_spi.data_address import DataAddress
 from connector_spi.signaling import DataFlowBaseMessage, DataFlowState
+from data_plane.domain.object_copy import CopyMode
+from data_plane.domain.public_access import PublicAccess
 
 FINAL_STATES = frozenset({DataFlowState.COMPLETED, DataFlowState.TERMINATED})
 
 
 class DataFlowRole(StrEnum):
-    """Which end of a push this data plane is."""
+    """Which end of which kind of flow this data plane is."""
 
     SENDER = "SENDER"
-    """Provider: copies source to destination."""
+    """Provider of a push: copies source to destination."""
     RECEIVER = "RECEIVER"
-    """Consumer: made the destination ready, and waits."""
+    """Consumer of a push: made the destination ready, and waits."""
+    GRANTER = "GRANTER"
+    """Provider of a pull: gave access to the source, and waits."""
+    FETCHER = "FETCHER"
+    """Consumer of a pull: copies from the address that the provider gave to a destination of its own."""
+    HOLDER = "HOLDER"
+    """Consumer of a pull: keeps the address that the provider gave; whoever reads there is not this data plane."""
+
+
+COPYING_ROLES = frozenset({DataFlowRole.SENDER, DataFlowRole.FETCHER})
+"""Roles in which bytes are moved, while the flow is STARTED."""
+PROVIDER_ROLES = frozenset({DataFlowRole.SENDER, DataFlowRole.GRANTER})
+
+NO_ADDRESS = DataAddress("")
+"""The destination of a flow that has none."""
 
 
 class OwedWork(StrEnum):
     """What is still to be done after a flow's state has changed; persisted, so that a crash loses none."""
 
+    READINESS = "READINESS"
+    """Make the place that is written to, or the access that is given, which took too long for the answer."""
+    PREPARED_CALLBACK = "PREPARED_CALLBACK"
+    STARTED_CALLBACK = "STARTED_CALLBACK"
+    SUSPENDED_CALLBACK = "SUSPENDED_CALLBACK"
+    """Tell that the flow was parked."""
     FAILED_MARKER = "FAILED_MARKER"
     """Leave the reason at the destination."""
     COMPLETED_CALLBACK = "COMPLETED_CALLBACK"
     ERRORED_CALLBACK = "ERRORED_CALLBACK"
     DESTINATION_RELEASE = "DESTINATION_RELEASE"
-    """Receiver: give back what was made for this flow."""
+    """Receiver and fetcher: give back what was made for this flow."""
+    ACCESS_END = "ACCESS_END"
+    """Granter: end the access, as far as its technology lets us."""
     SECRET_DELETION = "SECRET_DELETION"
     """Delete the credentials that this flow put into the vault. Done after the marker, which needs them."""
     JOURNAL_DELETION = "JOURNAL_DELETION"
-    """Sender: forget the record of every object. Done last."""
+    """Sender and fetcher: forget the record of every object. Done last."""
+
+
+_AT_THE_END: Mapping[DataFlowRole, tuple[OwedWork, ...]] = {
+    DataFlowRole.SENDER: (OwedWork.SECRET_DELETION, OwedWork.JOURNAL_DELETION),
+    DataFlowRole.RECEIVER: (OwedWork.DESTINATION_RELEASE, OwedWork.SECRET_DELETION),
+    DataFlowRole.GRANTER: (OwedWork.ACCESS_END, OwedWork.SECRET_DELETION),
+    DataFlowRole.FETCHER: (OwedWork.DESTINATION_RELEASE, OwedWork.SECRET_DELETION, OwedWork.JOURNAL_DELETION),
+    DataFlowRole.HOLDER: (OwedWork.SECRET_DELETION,),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +96,8 @@ class Counters:
     """Whether the totals are final: every object was listed, checked and journaled."""
     evidence_begun: bool = False
     """Whether the evidence was begun to be written: from then on the reader may have seen it, and closed the door."""
+    copy_mode: CopyMode | None = None
+    """How the bytes travel, once that is decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +123,18 @@ class DataFlow:
     nonce: str = ""
     """Of the transfer; repeated in the markers, so that the consumer knows them for its own."""
     callback_base: str = ""
-    """Base URL of the control plane's signaling API; empty: the configured one."""
+    """Base URL of the control plane's signaling API; empty: that of the flow's control plane."""
+    control_plane_id: str = ""
+    """The registered control plane that owns the flow; empty: the configured one. No other may touch it."""
+    issued: DataAddress | None = None
+    """Granter: the address that the consumer got, without its secrets, which rest in the vault."""
+    access: PublicAccess | None = None
+    """Granter: who may read at our public endpoint."""
     started_at: datetime | None = None
     """When the flow entered STARTED, by start or by resume."""
     failure: DataFlowFailure | None = None
     reason: str = ""
-    """What the control plane said when it suspended or terminated the flow."""
+    """Why the flow is suspended or was terminated: what the control plane said, or why it was parked."""
     vault_aliases: tuple[str, ...] = ()
     """Secrets that this flow put into the vault."""
     owed: tuple[OwedWork, ...] = ()
@@ -113,6 +155,7 @@ class DataFlow:
         destination: DataAddress,
         callback_base: str,
         at: datetime,
+        control_plane_id: str = "",
     ) -> "DataFlow":
         """A new flow as the message describes it, in the pseudo state INITIALIZED."""
         return cls(
@@ -129,12 +172,27 @@ class DataFlow:
             updated_at=at,
             marker_process_id=message.process_id,
             callback_base=callback_base,
+            control_plane_id=control_plane_id,
         )
 
     @property
     def is_final(self) -> bool:
         """Whether the flow has its outcome."""
         return self.state in FINAL_STATES
+
+    @property
+    def has_destination(self) -> bool:
+        """Whether bytes come to rest somewhere that this data plane knows."""
+        return self.destination.type != ""
+
+    @property
+    def delivered(self) -> bool:
+        """Whether everything has arrived."""
+        return self.state is DataFlowState.COMPLETED
+
+    def ended(self, *more: OwedWork, at: datetime) -> "DataFlow":
+        """A copy, of a flow that has its outcome, that owes what its role leaves to tidy up, and `more`."""
+        return replace(self, owed=()).owing(*_AT_THE_END[self.role], *more, at=at)
 
     def owing(self, *work: OwedWork, at: datetime) -> "DataFlow":
         """A copy that owes this work too, due at once; in the order of `OwedWork`."""

@@ -22,12 +22,16 @@ from data_plane.domain.data_flow import DataFlow
 class DataFlowEvent(StrEnum):
     """What can happen to a flow."""
 
+    PREPARE_LATER = "PREPARE_LATER"
+    """Consumer: making ready takes longer than the answer may wait."""
     PREPARE = "PREPARE"
-    """Receiver: the destination is ready."""
+    """Consumer: what is needed to receive is ready."""
+    START_LATER = "START_LATER"
+    """Provider: giving access takes longer than the answer may wait."""
     START = "START"
-    """Sender: the copy begins."""
+    """Provider: the copy begins, or the access is open."""
     NOTIFY_STARTED = "NOTIFY_STARTED"
-    """Receiver: the sender says that it has started."""
+    """Consumer: the provider says that it has started."""
     SUSPEND = "SUSPEND"
     RESUME = "RESUME"
     COMPLETE = "COMPLETE"
@@ -35,15 +39,19 @@ class DataFlowEvent(StrEnum):
     TERMINATE = "TERMINATE"
     """The control plane ends the flow."""
     FAIL = "FAIL"
-    """A final error ended the copy. The spec leaves the state to the data plane; a failed flow does not go on."""
+    """A final error ended the copy, or what had to be ready before it. The spec leaves the state to the data plane; a failed flow does not go on."""
 
 
 _S = DataFlowState
 _LIVING: Final = tuple(s for s in _S if s not in {_S.COMPLETED, _S.TERMINATED})
 
 MOVES: Final[dict[tuple[DataFlowState, DataFlowEvent], DataFlowState]] = {
+    (_S.INITIALIZED, DataFlowEvent.PREPARE_LATER): _S.PREPARING,
     (_S.INITIALIZED, DataFlowEvent.PREPARE): _S.PREPARED,
+    (_S.PREPARING, DataFlowEvent.PREPARE): _S.PREPARED,
+    (_S.INITIALIZED, DataFlowEvent.START_LATER): _S.STARTING,
     (_S.INITIALIZED, DataFlowEvent.START): _S.STARTED,
+    (_S.STARTING, DataFlowEvent.START): _S.STARTED,
     (_S.PREPARED, DataFlowEvent.NOTIFY_STARTED): _S.STARTED,
     (_S.STARTED, DataFlowEvent.NOTIFY_STARTED): _S.STARTED,
     (_S.STARTED, DataFlowEvent.SUSPEND): _S.SUSPENDED,
@@ -53,7 +61,7 @@ MOVES: Final[dict[tuple[DataFlowState, DataFlowEvent], DataFlowState]] = {
     (_S.STARTED, DataFlowEvent.COMPLETE): _S.COMPLETED,
     (_S.COMPLETED, DataFlowEvent.COMPLETE): _S.COMPLETED,
     **{(state, DataFlowEvent.TERMINATE): _S.TERMINATED for state in (*_LIVING, _S.TERMINATED)},
-    (_S.STARTED, DataFlowEvent.FAIL): _S.TERMINATED,
+    **{(state, DataFlowEvent.FAIL): _S.TERMINATED for state in (_S.PREPARING, _S.STARTING, _S.STARTED)},
 }
 """(state, event) -> next state. What is not here is refused."""
 

@@ -46,6 +46,36 @@ class StagedBlocksLostError(TransientError):
     code = "StagedBlocksLost"
 
 
+class ListingPositionLostError(TransientError):
+    """The source cannot go on with its listing where it stopped; the plan has to be made from the beginning."""
+
+    code = "ListingPositionLost"
+
+
+class SourceObjectChangedError(PermanentError):
+    """The source object is no longer the version that was listed."""
+
+    code = "SourceObjectChanged"
+
+
+class SourceDigestMismatchError(PermanentError):
+    """What was read is not what the source's own digest says: it was damaged at rest, or on the way from there."""
+
+    code = "SourceDigestMismatch"
+
+
+class CopyUnavailableError(PermanentError):
+    """The destination's service cannot fetch from this source; the bytes have to pass through the data plane."""
+
+    code = "CopyUnavailable"
+
+
+class CopySourceSilentError(TransientError):
+    """The destination's service got no answer from the source this time."""
+
+    code = "CopySourceSilent"
+
+
 class BlocksLostRepeatedlyError(PermanentError):
     """The destination lost the staged blocks of an object again and again: somebody else writes to its name."""
 

@@ -2,11 +2,32 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from connector_spi.data_address import DataAddress
 from data_plane.domain.data_flow import DataFlow, DataFlowFailure
 from data_plane.domain.object_copy import Block, ObjectCopy, SourceObject
+from data_plane.ports.data_source import ReadGrant
+
+
+class Staging(StrEnum):
+    """What a sink does with the blocks of an object before its commit."""
+
+    KEPT = "KEPT"
+    """Blocks come in any order, several at a time, and outlive this process."""
+    IN_ORDER = "IN_ORDER"
+    """Blocks come one after another, from the first to the last; when this process ends they are gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class SinkTraits:
+    """What a sink can do."""
+
+    staging: Staging = Staging.KEPT
+    copies_from: frozenset[str] = frozenset()
+    """DataAddress types of sources that its service reads by itself, given a `ReadGrant`."""
 
 
 class DataSink(Protocol):
@@ -15,6 +36,11 @@ class DataSink(Protocol):
     An object becomes visible by `commit` alone, whole or not at all. Blocks that are never committed need no clean-up:
     the technology drops them by itself.
     """
+
+    @property
+    def traits(self) -> SinkTraits:
+        """What this sink can do; always the same."""
+        ...
 
     async def check_free(self, copy: ObjectCopy) -> None:
         """Refuse a name that is taken before a large object is sent in vain; `commit` is what guarantees it.
@@ -25,12 +51,47 @@ class DataSink(Protocol):
         """
         ...
 
+    async def put_whole(self, copy: ObjectCopy, data: Block, *, again: bool) -> None:
+        """Publish an object of at most one block at once, never over an object that is not ours.
+
+        `copy.sha256`, `copy.md5` and `copy.crc64` are those of `data`. `again` as for `commit`. Where one call leaves nothing to tell our object by, one that is there after a call of
+        unknown outcome counts as ours: its digests are in the manifest, which the reader compares.
+
+        Raises:
+            PermanentError, TransientError: as for `commit`.
+        """
+        ...
+
     async def stage_block(self, copy: ObjectCopy, index: int, data: Block) -> None:
         """Send one block, under an id made of the copy's nonce and the index; sending it again replaces it.
 
         Raises:
+            StagedBlocksLostError: the destination does not know the blocks before this one (any more).
             PermanentError: the destination refused.
             TransientError: it did not answer, or received other bytes than were sent.
+        """
+        ...
+
+    async def copy_whole(self, copy: ObjectCopy, grant: ReadGrant, *, again: bool) -> int | None:
+        """As `put_whole`; the destination's service fetches the bytes by itself, of the pinned version.
+
+        No digest of the bytes is known. Returns the CRC64 that the service reports, where it reports one.
+
+        Raises:
+            CopyUnavailableError: the service cannot fetch from this source, or not in this way.
+            SourceObjectChangedError: the object has another version now.
+            PermanentError, TransientError: as for `commit`.
+        """
+        ...
+
+    async def copy_block(self, copy: ObjectCopy, index: int, grant: ReadGrant, offset: int, length: int) -> int | None:
+        """As `stage_block`; the destination's service fetches the bytes by itself, of the pinned version.
+
+        Returns the CRC64 that the service reports, where it reports one.
+
+        Raises:
+            CopyUnavailableError, SourceObjectChangedError: as for `copy_whole`.
+            PermanentError, TransientError: as for `stage_block`.
         """
         ...
 

@@ -2,10 +2,31 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from connector_spi.data_address import DataAddress
 from data_plane.domain.object_copy import Block, SourceObject
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePage:
+    """Some of the objects that a source lists."""
+
+    objects: Sequence[SourceObject]
+    position: str | None = None
+    """Where the listing goes on after this page, in the source's own words; None after the last one, and where a
+    source cannot go on in the middle."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadGrant:
+    """What another service needs to read one object by itself, for some minutes."""
+
+    address_type: str
+    """DataAddress type of the source."""
+    url: str = field(repr=False)
+    """Opens the object to whoever holds it: given to the destination's service alone, never stored or logged."""
 
 
 class DataSource(Protocol):
@@ -16,10 +37,13 @@ class DataSource(Protocol):
         """Whether the address names just one object."""
         ...
 
-    def objects(self) -> AsyncIterator[Sequence[SourceObject]]:
+    def objects(self, after: str | None = None) -> AsyncIterator[SourcePage]:
         """Every object, page by page (at most 5,000 each), in a stable order; no page at all when there is none.
 
+        `after`: the position of the page after which to go on.
+
         Raises:
+            ListingPositionLostError: the listing cannot go on at this position (any more).
             PermanentError: the one object that the address names does not exist, or the source refused (credentials,
                 container).
             TransientError: the source did not answer.
@@ -30,8 +54,25 @@ class DataSource(Protocol):
         """Exactly `length` bytes from `offset`, of exactly the listed version.
 
         Raises:
-            PermanentError: the object has another version now, has vanished, or the source refused.
+            SourceObjectChangedError: the object has another version now.
+            PermanentError: it has vanished, or the source refused.
             TransientError: the source did not answer, or not with all the bytes.
+        """
+        ...
+
+    async def current(self, source: SourceObject) -> SourceObject:
+        """The object of this name as it is now, perhaps another version.
+
+        Raises:
+            PermanentError, TransientError: as for `read`.
+        """
+        ...
+
+    async def grant(self, source: SourceObject) -> ReadGrant | None:
+        """Read access to this object alone, for a storage service; None where the technology has no such thing.
+
+        Raises:
+            SecretNotFoundError, VaultForbiddenError, VaultUnavailableError: the credential could not be read.
         """
         ...
 

@@ -2,26 +2,31 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from connector_spi.data_address import DataAddress
 from connector_spi.errors import InvalidInputError, PermanentError
 from data_plane.domain.data_flow import DataFlow
 from data_plane.domain.errors import FlowFailedError
-from data_plane.domain.object_copy import CopyStatus, ObjectCopy
+from data_plane.domain.object_copy import BLOCK_SIZES, CopyMode, CopyStatus, ObjectCopy
 from data_plane.ports.data_flow_store import DataFlowStore, LeasedFlow
 from data_plane.ports.data_sink import DataSink, DataSinkFactory
 from data_plane.ports.data_source import DataSource, DataSourceFactory
 from data_plane.ports.object_journal import ObjectJournal
+from data_plane.services.bandwidth import Bandwidth
 from data_plane.services.byte_budget import ByteBudget
+from data_plane.services.copy_context import CopyContext
+from data_plane.services.copy_route import CopyRoute
 from data_plane.services.journal_writer import JournalWriter
 from data_plane.services.object_copier import ObjectCopier
 from data_plane.services.planner import Planner
 from data_plane.services.progress_meter import ProgressMeter
 from data_plane.services.registry import FactoryRegistry
+from data_plane.services.request_pace import RequestPace
 from data_plane.services.retry import Retrier
 from data_plane.services.single_error import single_error
 
@@ -29,16 +34,26 @@ _log = logging.getLogger(__name__)
 
 _UNPUBLISHED: Final = frozenset({CopyStatus.PLANNED, CopyStatus.COMMITTING})
 _PUBLISHED: Final = frozenset({CopyStatus.PUBLISHED})
+_ONE_CALL_BYTES: Final = max(BLOCK_SIZES.values())
+_PAGE: Final = 500
+"""Records that are read, and noted as being sent, at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CopyLimits:
-    """How much is under way at once. The byte budget, which all flows share, limits it further."""
+class CopyRules:
+    """How much is under way at once, and what the operator wants. The byte budget limits it further."""
 
     max_objects: int
-    """Objects of one flow."""
+    """Objects of one flow that are under way at once."""
     max_blocks: int
     """Blocks of one object."""
+    max_requests: int = 64
+    """Requests of one flow; fewer while a service is too busy."""
+    mode: CopyMode | None = None
+    """How bytes travel; None: server-side where that works."""
+    on_source_change: Literal["fail", "restart"] = "fail"
+    flow_bytes_per_second: int = 0
+    """Bandwidth of one flow; 0: no limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +65,9 @@ class CopyEngine:
     store: DataFlowStore
     journal: ObjectJournal
     budget: ByteBudget
-    limits: CopyLimits
+    bandwidth: Bandwidth
+    """Of the whole process."""
+    rules: CopyRules
     lease_seconds: float
 
     async def run(self, leased: LeasedFlow, meter: ProgressMeter, retried: Retrier) -> None:
@@ -72,17 +89,8 @@ class CopyEngine:
             _log.info("the flow's source and destination are open")
             await self._plan(leased, source, sinks, meter, retried)
             _log.info("the flow is planned")
-            copier = ObjectCopier(
-                flow_id=flow.id,
-                source=source,
-                sink=sink,
-                journal=JournalWriter(self.journal, leased.lease),
-                meter=meter,
-                budget=self.budget,
-                retried=retried,
-                max_blocks=self.limits.max_blocks,
-            )
-            await self._copy_objects(flow, copier, retried)
+            copier = self._copier(leased, source, sink, meter, retried)
+            await self._copy_objects(leased, copier, retried)
             await self._leave_evidence(leased, sink, meter, retried)
 
     async def _plan(
@@ -108,27 +116,63 @@ class CopyEngine:
         again = flow.counters.evidence_begun
         await retried(lambda: sink.mark_complete(self._records(flow.id, _PUBLISHED), again=again))
 
-    async def _copy_objects(self, flow: DataFlow, copier: ObjectCopier, retried: Retrier) -> None:
-        slots = asyncio.Semaphore(self.limits.max_objects)
+    def _copier(
+        self, leased: LeasedFlow, source: DataSource, sink: DataSink, meter: ProgressMeter, retried: Retrier
+    ) -> ObjectCopier:
+        context = CopyContext(
+            flow_id=leased.flow.id,
+            source=source,
+            sink=sink,
+            journal=JournalWriter(self.journal, leased.lease),
+            meter=meter,
+            budget=self.budget,
+            bandwidths=(Bandwidth(self.rules.flow_bytes_per_second), self.bandwidth),
+            pace=RequestPace(self.rules.max_requests, monotonic=time.monotonic),
+            retried=retried,
+            max_blocks=self.rules.max_blocks,
+        )
+
+        async def keep(mode: CopyMode) -> None:
+            meter.decided(mode)
+            await retried(lambda: self.store.renew(leased.lease, meter.counters(), seconds=self.lease_seconds))
+
+        decided = leased.flow.counters.copy_mode
+        route = CopyRoute(context, wanted=self.rules.mode, decided=decided, keep=keep)
+        return ObjectCopier(context, route, self.rules.on_source_change)
+
+    async def _copy_objects(self, leased: LeasedFlow, copier: ObjectCopier, retried: Retrier) -> None:
+        slots = asyncio.Semaphore(self.rules.max_objects)
         with single_error():
             async with asyncio.TaskGroup() as group:
-                async for copy in self._records(flow.id, _UNPUBLISHED, retried):
-                    await slots.acquire()
-                    task = group.create_task(_copied(copier, copy))
-                    task.add_done_callback(lambda _: slots.release())
+                async for page in self._pages(leased.flow.id, _UNPUBLISHED, retried):
+                    await self._note_sending(leased, page, retried)
+                    for copy in page:
+                        await slots.acquire()
+                        task = group.create_task(_copied(copier, copy))
+                        task.add_done_callback(lambda _: slots.release())
 
-    async def _records(
-        self, flow_id: str, statuses: frozenset[CopyStatus], retried: Retrier | None = None
-    ) -> AsyncIterator[ObjectCopy]:
+    async def _note_sending(self, leased: LeasedFlow, page: Sequence[ObjectCopy], retried: Retrier) -> None:
+        """Before any of them is sent: objects that one call publishes leave no other trace of an unknown outcome."""
+        small = [c.sequence for c in page if c.status is CopyStatus.PLANNED and c.source.size <= _ONE_CALL_BYTES]
+        if small:
+            await retried(lambda: self.journal.sending(leased.lease, small))
+
+    async def _records(self, flow_id: str, statuses: frozenset[CopyStatus]) -> AsyncIterator[ObjectCopy]:
+        async for page in self._pages(flow_id, statuses, None):
+            for copy in page:
+                yield copy
+
+    async def _pages(
+        self, flow_id: str, statuses: frozenset[CopyStatus], retried: Retrier | None
+    ) -> AsyncIterator[Sequence[ObjectCopy]]:
         """The journal's records in these statuses, in order; memory holds one page."""
         after = 0
 
         async def page() -> Sequence[ObjectCopy]:
-            return await self.journal.page(flow_id, statuses=statuses, after=after)
+            return await self.journal.page(flow_id, statuses=statuses, after=after, limit=_PAGE)
 
         while records := await (retried(page) if retried else page()):
-            for copy in records:
-                yield copy
+            yield records
             after = records[-1].sequence
 
 

@@ -15,6 +15,9 @@ from data_plane.ports.data_flow_store import DataFlowStore
 
 _log = logging.getLogger(__name__)
 
+_TOKENS: Final = ("authorization", "refreshToken")
+"""What opens the address of an HTTP pull, and what renews that."""
+
 _PLAIN: Final = re.compile(r"[A-Za-z0-9._-]{1,150}")
 
 
@@ -32,13 +35,19 @@ class TakenAddress:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-def taken(flow_id: str, address: DataAddress, *, purpose: str) -> TakenAddress:
+def taken(flow_id: str, address: DataAddress, *, purpose: str, tokens: bool = False) -> TakenAddress:
     """The address with the alias of its inline `secret`, if there is one, in the secret's place. Stores nothing.
+
+    `tokens`: whether the bearer tokens of a pull may be there too; each is named by alias as `<property>KeyName`.
 
     Raises:
         InvalidInputError: the address holds a secret under another property's name.
     """
-    unknown = sorted(SECRET_PROPERTIES.intersection(address.properties) - {SECRET})
+    aliases = {SECRET: (vault_alias(flow_id, purpose), KEY_NAME)}
+    if tokens:
+        aliases |= {name: (vault_alias(flow_id, f"{purpose}-{name}"), f"{name}KeyName") for name in _TOKENS}
+    found = SECRET_PROPERTIES.intersection(address.properties)
+    unknown = sorted(found - set(aliases))
     if unknown:
         raise InvalidInputError(
             field=f"{purpose}.{unknown[0]}",
@@ -46,11 +55,9 @@ def taken(flow_id: str, address: DataAddress, *, purpose: str) -> TakenAddress:
             problem="is a secret that this address type does not know",
             remedy=f"Send the credential as {SECRET!r}, or name its vault alias as {KEY_NAME!r}.",
         )
-    secret = address.get(SECRET)
-    if not secret:
-        return TakenAddress(address.without(SECRET))
-    alias = vault_alias(flow_id, purpose)
-    return TakenAddress(address.without(SECRET).with_properties(**{KEY_NAME: alias}), {alias: secret})
+    kept = {name: aliases[name] for name in found if address.get(name)}
+    named = address.without(*found).with_properties(**{key: alias for alias, key in kept.values()})
+    return TakenAddress(named, {alias: address.get(name) for name, (alias, _) in kept.items()})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
-"""DataFlowService: what each message of Data Plane Signaling does to a flow.
+"""DataFlowService: what the messages about a flow that is there do to it.
 
 The same message again gets the same answer and does nothing; a change of state and the answer to its message are
-stored together. The copying itself is the manager's.
+stored together. The copying itself is the manager's. `caller` is the registered control plane that sent the message,
+or nothing; flows of another one do not exist for it.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -9,27 +10,24 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from connector_spi.clock import Clock
-from connector_spi.data_address import DataAddress
+from connector_spi.data_address import DataAddressMessage
 from connector_spi.errors import NotFoundError
 from connector_spi.signaling import (
     DataFlowResumeMessage,
-    DataFlowStartMessage,
+    DataFlowStartedNotificationMessage,
     DataFlowStatusMessage,
     DataFlowStatusResponseMessage,
 )
-from data_plane.domain.data_flow import DataFlow, DataFlowRole, OwedWork
+from data_plane.domain.data_flow import DataFlow, DataFlowRole
 from data_plane.domain.data_flow_state_machine import DataFlowEvent, fire
-from data_plane.domain.errors import DataFlowExistsError, StaleDataFlowError
+from data_plane.domain.errors import StaleDataFlowError
 from data_plane.ports.data_flow_store import Answer, DataFlowStore
-from data_plane.ports.data_sink import DataSinkFactory
-from data_plane.ports.data_source import DataSourceFactory
-from data_plane.services.credential_intake import CredentialIntake, TakenAddress, taken
+from data_plane.services.credential_intake import CredentialIntake
 from data_plane.services.data_flow_manager import DataFlowManager
-from data_plane.services.flow_addresses import address_in_metadata, check_same_place, destination_of
-from data_plane.services.flow_on_wire import failure_on_wire
-from data_plane.services.keyed_locks import KeyedLocks
+from data_plane.services.flow_on_wire import failure_on_wire, reason_on_wire
+from data_plane.services.flow_readiness import FlowReadiness
 from data_plane.services.progress_meter import progress_of
-from data_plane.services.registry import FactoryRegistry
+from data_plane.services.received_addresses import ReceivedAddresses
 from data_plane.services.wake_up import WakeUp
 
 _MAX_COLLISIONS: Final = 20
@@ -38,6 +36,9 @@ _MAX_COLLISIONS: Final = 20
 Body = Mapping[str, Any]
 """JSON of an answer."""
 
+Change = Callable[[DataFlow, DataFlow], Awaitable[DataFlow]]
+"""The flow before and after its event -> the flow that is saved."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataFlowService:
@@ -45,129 +46,99 @@ class DataFlowService:
 
     store: DataFlowStore
     intake: CredentialIntake
-    sources: FactoryRegistry[DataSourceFactory]
-    sinks: FactoryRegistry[DataSinkFactory]
+    received: ReceivedAddresses
+    readiness: FlowReadiness
     manager: DataFlowManager
     owed_wake_up: WakeUp
     clock: Clock
-    accepted_callback: Callable[[str | None], str]
-    """The call-back base to keep for a flow: the sent address, when the operator allows it, or nothing."""
-    creating: KeyedLocks
 
-    async def start(self, message: DataFlowStartMessage) -> Body:
-        """Begin to copy.
+    async def started(self, flow_id: str, message: DataFlowStartedNotificationMessage, caller: str = "") -> Body:
+        """The provider says that it has started; of a pull, with the address to read at.
 
         Raises:
-            DataFlowExistsError: the process has a flow already, from another message.
-            InvalidInputError, UnsupportedAddressTypeError: source or destination is missing or wrong.
+            InvalidInputError: an address is there that must not be, or is not one that this flow can use.
         """
-        operation = f"start:{message.process_id}"
-        async with self.creating.holding(message.process_id):
-            if answer := await self.store.find_answer(message.message_id, operation):
-                return answer.body
-            if await self.store.find(message.process_id):
-                raise DataFlowExistsError(flow_id=message.process_id)
-            new, secrets = self._new_sender(message)
-            flow = fire(new, DataFlowEvent.START, at=self.clock.now())
-            body = status_body(flow)
-            try:
-                async with self.intake.keeping(flow.id, secrets):
-                    await self.store.add(flow, Answer(message.message_id, operation, body))
-            except DataFlowExistsError:
-                answer = await self.store.find_answer(message.message_id, operation)
-                if answer is None:
-                    raise
-                return answer.body
+
+        async def with_address(before: DataFlow, moved: DataFlow) -> DataFlow:
+            if before.state is moved.state:
+                return moved
+            return await self._with_received(moved, message.data_address)
+
+        body = await self._apply(
+            flow_id, message.message_id, DataFlowEvent.NOTIFY_STARTED, caller=caller, change=with_address
+        )
         self.manager.wake()
         return body
 
-    async def started(self, flow_id: str, message_id: str) -> Body:
-        """The sender says that it has started."""
-        return await self._apply(flow_id, message_id, DataFlowEvent.NOTIFY_STARTED)
-
-    async def suspend(self, flow_id: str, message_id: str, reason: str) -> Body:
+    async def suspend(self, flow_id: str, message_id: str, reason: str, caller: str = "") -> Body:
         """Stop the bytes for now; what is published stays published."""
-        body = await self._apply(flow_id, message_id, DataFlowEvent.SUSPEND, reason=reason)
+        body = await self._apply(flow_id, message_id, DataFlowEvent.SUSPEND, caller=caller, reason=reason)
         await self.manager.stop_flow(flow_id)
         return body
 
-    async def resume(self, flow_id: str, message: DataFlowResumeMessage) -> Body:
-        """Go on, perhaps with a fresh credential.
+    async def resume(self, flow_id: str, message: DataFlowResumeMessage, caller: str = "") -> Body:
+        """Go on, perhaps with a fresh credential; the side that gives the address gives a fresh one.
 
         Raises:
             InvalidInputError: the address changes more than the credential.
         """
         changed = message.data_address is not None
 
-        async def with_credential(flow: DataFlow) -> DataFlow:
+        async def with_credential(before: DataFlow, moved: DataFlow) -> DataFlow:
+            if moved.role in {DataFlowRole.RECEIVER, DataFlowRole.GRANTER}:
+                # What is sent here is what we gave out before (EDC does so).
+                return moved if before.state is moved.state else await self._with_fresh_credential(moved)
             if message.data_address is None:
-                return flow
-            destination = self._destination(flow.id, destination_of(message.data_address).address)
-            check_same_place(flow.destination, destination.address)
-            await self.intake.keep(destination.secrets)
-            aliases = tuple(sorted({*flow.vault_aliases, *destination.secrets}))
-            return replace(flow, destination=destination.address, vault_aliases=aliases)
+                return moved
+            return await self._with_received(moved, message.data_address)
 
-        body = await self._apply(flow_id, message.message_id, DataFlowEvent.RESUME, prepare=with_credential)
+        body = await self._apply(
+            flow_id, message.message_id, DataFlowEvent.RESUME, caller=caller, change=with_credential
+        )
         if changed:
             await self.manager.stop_flow(flow_id)
         self.manager.wake()
-        return body
+        return await self._with_issued(body, flow_id)
 
-    async def terminate(self, flow_id: str, message_id: str, reason: str) -> Body:
+    async def terminate(self, flow_id: str, message_id: str, reason: str, caller: str = "") -> Body:
         """Stop the bytes for good, and forget the credentials."""
-        body = await self._apply(flow_id, message_id, DataFlowEvent.TERMINATE, reason=reason)
+        body = await self._apply(flow_id, message_id, DataFlowEvent.TERMINATE, caller=caller, reason=reason)
         await self.manager.stop_flow(flow_id)
         self.owed_wake_up.set()
         return body
 
-    async def completed(self, flow_id: str, message_id: str | None) -> Body:
+    async def completed(self, flow_id: str, message_id: str | None, caller: str = "") -> Body:
         """The other side has found that everything is there."""
-        body = await self._apply(flow_id, message_id, DataFlowEvent.COMPLETE)
+        body = await self._apply(flow_id, message_id, DataFlowEvent.COMPLETE, caller=caller)
         await self.manager.stop_flow(flow_id)
         self.owed_wake_up.set()
         return body
 
-    async def status(self, flow_id: str) -> Body:
+    async def status(self, flow_id: str, caller: str = "") -> Body:
         """State, progress and, when it failed, the reason."""
-        flow = await self._existing(flow_id)
+        flow = await self._existing(flow_id, caller)
         return DataFlowStatusResponseMessage(
             data_flow_id=flow.id,
             state=flow.state,
             progress=self.manager.progress_of(flow_id) or progress_of(flow.counters),
+            reason=reason_on_wire(flow),
             failure=failure_on_wire(flow),
         ).model_dump(mode="json", by_alias=True, exclude_none=True)
 
-    def _source(self, flow_id: str, sent: DataAddress) -> TakenAddress:
-        # The credential is looked at first: a secret in a wrong place is refused, not dropped without a word.
-        source = taken(flow_id, sent, purpose="source")
-        return replace(source, address=self.sources.of(sent.type).accepted(source.address))
+    async def _with_received(self, flow: DataFlow, sent: DataAddressMessage | None) -> DataFlow:
+        received = self.received.taken_in(flow, sent)
+        await self.intake.keep(received.secrets)
+        return received.flow
 
-    def _destination(self, flow_id: str, sent: DataAddress) -> TakenAddress:
-        destination = taken(flow_id, sent, purpose="destination")
-        return replace(destination, address=self.sinks.of(sent.type).accepted(destination.address))
+    async def _with_fresh_credential(self, flow: DataFlow) -> DataFlow:
+        made = await self.readiness.made(flow)
+        await self.intake.keep(made.secrets)
+        return made.flow
 
-    def _new_sender(self, message: DataFlowStartMessage) -> tuple[DataFlow, Mapping[str, str]]:
-        """The flow, and the secrets that go to the vault for it. Both addresses are checked; nothing is stored."""
-        sent = destination_of(message.data_address)
-        source = self._source(message.process_id, address_in_metadata(message.metadata, "source"))
-        destination = self._destination(message.process_id, sent.address)
-        secrets = {**source.secrets, **destination.secrets}
-        flow = DataFlow.of_message(
-            message,
-            role=DataFlowRole.SENDER,
-            destination=destination.address,
-            callback_base=self.accepted_callback(message.callback_address),
-            at=self.clock.now(),
-        )
-        sender = replace(
-            flow,
-            source=source.address,
-            marker_process_id=sent.consumer_process_id or message.process_id,
-            nonce=sent.nonce,
-            vault_aliases=tuple(secrets),
-        )
-        return sender, secrets
+    async def _with_issued(self, body: Body, flow_id: str) -> Body:
+        flow = await self.store.find(flow_id)
+        address = None if flow is None else await self.readiness.issued_on_wire(flow)
+        return body if address is None else {**body, "dataAddress": address}
 
     async def _apply(
         self,
@@ -175,18 +146,19 @@ class DataFlowService:
         message_id: str | None,
         event: DataFlowEvent,
         *,
+        caller: str,
         reason: str = "",
-        prepare: Callable[[DataFlow], Awaitable[DataFlow]] | None = None,
+        change: Change | None = None,
     ) -> Body:
         """Fire the event and store the answer with the new state; the stored answer when the message is known."""
         operation = f"{event.value.lower()}:{flow_id}"
         for _ in range(_MAX_COLLISIONS):
+            flow = await self._existing(flow_id, caller)
             if message_id and (answer := await self.store.find_answer(message_id, operation)):
                 return answer.body
-            flow = await self._existing(flow_id)
             moved = fire(flow, event, at=self.clock.now())
-            if prepare is not None:
-                moved = await prepare(moved)
+            if change is not None:
+                moved = await change(flow, moved)
             if moved is not flow and reason:
                 moved = replace(moved, reason=reason)
             body = status_body(moved)
@@ -201,15 +173,11 @@ class DataFlowService:
         raise StaleDataFlowError(f"The flow {flow_id!r} changes too fast.")
 
     def _owing(self, before: DataFlow, after: DataFlow) -> DataFlow:
-        if before.is_final or not after.is_final:
-            return after
-        is_receiver = after.role is DataFlowRole.RECEIVER
-        own = OwedWork.DESTINATION_RELEASE if is_receiver else OwedWork.JOURNAL_DELETION
-        return after.owing(own, OwedWork.SECRET_DELETION, at=self.clock.now())
+        return after if before.is_final or not after.is_final else after.ended(at=self.clock.now())
 
-    async def _existing(self, flow_id: str) -> DataFlow:
+    async def _existing(self, flow_id: str, caller: str) -> DataFlow:
         flow = await self.store.find(flow_id)
-        if flow is None:
+        if flow is None or flow.control_plane_id != caller:
             raise NotFoundError(kind="Data flow", object_id=flow_id)
         return flow
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from connector_spi.data_address import EDC_NAMESPACE, KEY_NAME, SECRET, DataAddress, DataAddressMessage
+from connector_spi.data_address import EDC_NAMESPACE, KEY_NAME, SECRET, DataAddress
 from connector_spi.errors import InvalidInputError
 
 TRANSFER_NONCE: Final = "transferNonce"
@@ -55,15 +55,14 @@ def address_in_metadata(metadata: Mapping[str, Any] | None, name: str) -> DataAd
     return DataAddress(parsed.type.removeprefix(EDC_NAMESPACE), properties)
 
 
-def destination_of(message: DataAddressMessage | None) -> DestinationInMessage:
+def destination_of(address: DataAddress | None) -> DestinationInMessage:
     """The destination of a push.
 
     Raises:
         InvalidInputError: there is none.
     """
-    if message is None:
+    if address is None:
         raise InvalidInputError(field="dataAddress", value=None, problem="is missing; a push needs its destination")
-    address = message.to_address()
     return DestinationInMessage(
         address=address.without(*_OF_THE_TRANSFER),
         nonce=address.get(TRANSFER_NONCE),

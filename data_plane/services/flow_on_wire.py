@@ -1,9 +1,11 @@
-"""What a flow that has its outcome looks like in the messages of Data Plane Signaling."""
+"""What a flow looks like in the messages of Data Plane Signaling."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
-from connector_spi.signaling import DataFlowError, DataFlowStatusMessage
+from connector_spi.data_address import DataAddressMessage
+from connector_spi.signaling import DataFlowError, DataFlowState, DataFlowStatusMessage
 from data_plane.domain.data_flow import DataFlow
 from data_plane.services.progress_meter import progress_of
 
@@ -12,16 +14,43 @@ _MESSAGE_LENGTH: Final = 4000
 
 
 def outcome_message(flow: DataFlow, kind: str) -> DataFlowStatusMessage:
-    """The body of the call-back `kind`; told again, it is the same message."""
+    """The body of the call-back `kind`, of a flow that has its outcome; told again, it is the same message."""
     failure = failure_on_wire(flow)
     return DataFlowStatusMessage(
-        message_id=str(uuid5(NAMESPACE_URL, f"data-flow:{flow.id}:{kind}")),
+        message_id=_message_id(flow, kind),
         data_flow_id=flow.id,
         state=flow.state,
         error=None if failure is None else f"{failure.code}: {failure.message}",
         progress=progress_of(flow.counters),
         failure=failure,
     )
+
+
+def readiness_message(flow: DataFlow, kind: str, address: Mapping[str, Any] | None) -> DataFlowStatusMessage:
+    """The body of the call-backs `prepared` and `started`, with the address that the other side gets, if any."""
+    return DataFlowStatusMessage(
+        message_id=_message_id(flow, kind),
+        data_flow_id=flow.id,
+        state=flow.state,
+        data_address=None if address is None else DataAddressMessage.model_validate(address),
+    )
+
+
+def parked_message(flow: DataFlow) -> DataFlowStatusMessage:
+    """The body of the call-back `suspended`; told again, it is the same message, and another one when parked anew."""
+    return DataFlowStatusMessage(
+        message_id=_message_id(flow, f"suspended:{flow.started_at}"),
+        data_flow_id=flow.id,
+        state=flow.state,
+        reason=reason_on_wire(flow),
+        progress=progress_of(flow.counters),
+    )
+
+
+def reason_on_wire(flow: DataFlow) -> str | None:
+    """Why the flow is suspended or was terminated, for the wire; None while it is neither."""
+    stopped = flow.state in {DataFlowState.SUSPENDED, DataFlowState.TERMINATED}
+    return flow.reason[:_MESSAGE_LENGTH] or None if stopped else None
 
 
 def failure_on_wire(flow: DataFlow) -> DataFlowError | None:
@@ -35,3 +64,7 @@ def failure_on_wire(flow: DataFlow) -> DataFlowError | None:
         object_name=failure.object_name,
         retryable=failure.retryable,
     )
+
+
+def _message_id(flow: DataFlow, kind: str) -> str:
+    return str(uuid5(NAMESPACE_URL, f"data-flow:{flow.id}:{kind}"))

@@ -11,6 +11,7 @@ from connector_spi.clock import Clock
 from connector_spi.errors import LeaseLostError, PermanentError, StoreUnavailableError, TransientError
 from connector_spi.log_context import log_facts
 from connector_spi.signaling import DataFlowState
+from data_plane.domain.credential_life import CredentialNeededError
 from data_plane.domain.data_flow import DataFlow, DataFlowFailure, OwedWork
 from data_plane.domain.data_flow_state_machine import DataFlowEvent, fire
 from data_plane.domain.errors import (
@@ -28,8 +29,6 @@ from data_plane.services.retry import Backoff, Retrier
 from data_plane.services.single_error import single_error
 
 _log = logging.getLogger(__name__)
-
-_DELETIONS: Final = (OwedWork.SECRET_DELETION, OwedWork.JOURNAL_DELETION)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +94,10 @@ class FlowWorker:
         except PermanentError as error:
             failure = FlowFailedError.of(error).failure
             _log.warning("the flow failed", extra={"code": failure.code, "reason": failure.message})
+        except CredentialNeededError as error:
+            _log.warning("the flow is parked", extra={"code": error.code, "reason": error.message})
+            reason = f"{error.code}: {error.message}"
+            return lambda flow: self._parked(flow, reason)
         except TransientError:
             raise
         except Exception as error:  # noqa: BLE001 - a defect must end the flow with a reason too, not leave it hanging
@@ -152,7 +155,7 @@ class FlowWorker:
                 except StaleDataFlowError:
                     flow = await self.store.find(lease.flow_id)
                 else:
-                    _log.info("the flow ended", extra={"state": saved.state.value})
+                    _log.info("the worker is done with the flow", extra={"state": saved.state.value})
                     return
 
         await retried(save)
@@ -160,12 +163,18 @@ class FlowWorker:
     def _completed(self, flow: DataFlow) -> DataFlow:
         now = self.clock.now()
         ended = fire(flow, DataFlowEvent.COMPLETE, at=now)
-        return ended.owing(OwedWork.COMPLETED_CALLBACK, *_DELETIONS, at=now)
+        return ended.ended(OwedWork.COMPLETED_CALLBACK, at=now)
+
+    def _parked(self, flow: DataFlow, reason: str) -> DataFlow:
+        """Suspended, with all that was staged and published, until somebody resumes it."""
+        now = self.clock.now()
+        parked = replace(fire(flow, DataFlowEvent.SUSPEND, at=now), reason=reason)
+        return parked.owing(OwedWork.SUSPENDED_CALLBACK, at=now)
 
     def _failed(self, flow: DataFlow, failure: DataFlowFailure) -> DataFlow:
         now = self.clock.now()
         ended = replace(fire(flow, DataFlowEvent.FAIL, at=now), failure=failure)
-        return ended.owing(OwedWork.FAILED_MARKER, OwedWork.ERRORED_CALLBACK, *_DELETIONS, at=now)
+        return ended.ended(OwedWork.FAILED_MARKER, OwedWork.ERRORED_CALLBACK, at=now)
 
     async def _release(self, lease: Lease) -> None:
         try:

@@ -1,97 +1,90 @@
-"""ObjectCopier: one object from source to destination, in blocks, with bounded memory.
+"""ObjectCopier: one object from source to destination, published whole or not at all.
 
-A block is read, checked and sent as a whole; several are under way at once, within the process's byte budget. The
-digest of the object is computed beside that. An object whose reading failed is never committed.
+An object whose reading failed is never committed. What a crash left in the middle is gone on with.
 """
 
-import asyncio
-import secrets
-from collections.abc import Callable
+import logging
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Literal
 
-from data_plane.domain.errors import BlocksLostRepeatedlyError, StagedBlocksLostError
-from data_plane.domain.object_copy import CopyStatus, ObjectCopy, block_ranges, block_size_for
-from data_plane.ports.data_sink import DataSink
-from data_plane.ports.data_source import DataSource
-from data_plane.services.byte_budget import ByteBudget
-from data_plane.services.journal_writer import JournalWriter
-from data_plane.services.ordered_digest import OrderedDigest
-from data_plane.services.progress_meter import ProgressMeter
-from data_plane.services.retry import Retrier
-from data_plane.services.single_error import single_error
+from connector_spi.errors import PermanentError
+from data_plane.domain.errors import (
+    BlocksLostRepeatedlyError,
+    CopyUnavailableError,
+    SourceObjectChangedError,
+    StagedBlocksLostError,
+)
+from data_plane.domain.object_copy import CopyMode, CopyStatus, ObjectCopy
+from data_plane.services.copy_context import CopyContext
+from data_plane.services.copy_route import CopyRoute
+from data_plane.services.staged_copy import StagedCopy
+from data_plane.services.whole_copy import WholeCopy, is_whole
 
-_NONCE_BYTES: Final = 8
+_log = logging.getLogger(__name__)
+
 _MAX_SENDINGS: Final = 3
-"""How often an object is sent whole, when the destination loses its blocks."""
+"""How often an object is sent whole, when the destination loses its blocks or the source changes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class ObjectCopier:
-    """Copies the objects of one flow; every part may be shared by many objects at once."""
+    """Copies the objects of one flow."""
 
-    flow_id: str
-    source: DataSource
-    sink: DataSink
-    journal: JournalWriter
-    meter: ProgressMeter
-    budget: ByteBudget
-    retried: Retrier
-    max_blocks: int
-    """Blocks of one object that are under way at once."""
+    context: CopyContext
+    route: CopyRoute
+    on_source_change: Literal["fail", "restart"]
 
     async def copy(self, copy: ObjectCopy) -> None:
         """Publish the object; returns when the journal knows it as PUBLISHED.
-
-        An object that a crash left COMMITTING is committed again with the same blocks; when the destination does not
-        know them any more, it is sent again.
 
         Raises:
             PermanentError: the object cannot be copied.
             LeaseLostError: another worker has the flow.
         """
-        if copy.status is CopyStatus.COMMITTING:
-            self.meter.staged(copy.source.size)
-            if await self._published(copy, again=True):
-                return
         for _ in range(_MAX_SENDINGS):
-            if await self._published(await self._staged(copy), again=False):
-                return
-        raise BlocksLostRepeatedlyError(f"The destination lost the blocks of {copy.source.name!r} repeatedly.")
+            try:
+                published = await self._published(copy)
+            except StagedBlocksLostError:
+                copy = replace(copy, status=CopyStatus.PLANNED, block_nonce="", block_count=0)
+            except SourceObjectChangedError:
+                if self.on_source_change == "fail":
+                    raise
+                copy = await self._in_new_version(copy)
+            else:
+                return await self._recorded(published)
+        raise BlocksLostRepeatedlyError(
+            f"The object {copy.source.name!r} was begun {_MAX_SENDINGS} times; its source or its blocks at the "
+            "destination change all the time."
+        )
 
-    async def _staged(self, planned: ObjectCopy) -> ObjectCopy:
-        """Send every block under a fresh nonce, then record what is about to be committed."""
-        nonce = secrets.token_hex(_NONCE_BYTES)
-        sending = replace(planned, status=CopyStatus.COMMITTING, block_nonce=nonce)
-        if block_size_for(planned.source.size) < planned.source.size:
-            await self.retried(lambda: self.sink.check_free(sending))
-        digest = OrderedDigest()
-        slots = asyncio.Semaphore(self.max_blocks)
-        count = 0
-        with single_error():
-            async with asyncio.TaskGroup() as group:
-                for index, offset, length in block_ranges(planned.source.size):
-                    count = index + 1
-                    await slots.acquire()
-                    # Taken in the order of the blocks: the digest's next block always has its bytes already.
-                    held = await self.budget.acquire(self.flow_id, length)
-                    task = group.create_task(self._send(sending, index, offset, length, digest))
-                    task.add_done_callback(_giving_back(self.budget, held, slots))
-        staged = replace(sending, block_count=count, sha256=digest.hexdigest())
-        await self.retried(lambda: self.journal.record(staged))
-        return staged
+    async def _published(self, copy: ObjectCopy) -> ObjectCopy:
+        """The record that says PUBLISHED, not written yet.
 
-    async def _send(self, copy: ObjectCopy, index: int, offset: int, length: int, digest: OrderedDigest) -> None:
-        data = await self.retried(lambda: self.source.read(copy.source, offset, length))
-        self.meter.received()
-        with single_error():
-            async with asyncio.TaskGroup() as group:
-                group.create_task(digest.feed(index, data))
-                await self.retried(lambda: self.sink.stage_block(copy, index, data))
-        self.meter.staged(length)
+        Raises:
+            StagedBlocksLostError: it has to be sent again.
+        """
+        if copy.status is CopyStatus.COMMITTING and copy.block_count:
+            self.context.meter.resumed(copy.source.size)
+            return await self._committed(copy, again=True)
+        if copy.source.size == 0:
+            return await WholeCopy(self.context).streamed(copy)
+        mode = await self.route.mode_for(copy)
+        if is_whole(copy.source.size, mode) and not copy.block_nonce:
+            if mode is CopyMode.STREAMED:
+                return await WholeCopy(self.context).streamed(copy)
+            # Without a digest of the source's own, a lost answer would leave nothing to verify the object by.
+            if self.route.has_one_call and copy.source.content_md5:
+                try:
+                    return await WholeCopy(self.context).server_side(copy)
+                except CopyUnavailableError:
+                    self.route.has_one_call = False
+        return await self._committed(await StagedCopy(self.context).staged(copy, mode), again=False)
 
-    async def _published(self, copy: ObjectCopy, *, again: bool) -> bool:
-        """Commit and record; False when the destination does not know the blocks."""
+    async def _recorded(self, published: ObjectCopy) -> None:
+        await self.context.retried(lambda: self.context.journal.record(published))
+        self.context.meter.published()
+
+    async def _committed(self, staged: ObjectCopy, *, again: bool) -> ObjectCopy:
         unknown_outcome = again
 
         def outcome_is_unknown() -> None:
@@ -99,20 +92,21 @@ class ObjectCopier:
             unknown_outcome = True
 
         try:
-            await self.retried(lambda: self.sink.commit(copy, again=unknown_outcome), on_error=outcome_is_unknown)
+            await self.context.request(
+                lambda: self.context.sink.commit(staged, again=unknown_outcome), on_error=outcome_is_unknown
+            )
         except StagedBlocksLostError:
-            self.meter.unstaged(copy.source.size)
-            return False
-        await self.retried(lambda: self.journal.record(replace(copy, status=CopyStatus.PUBLISHED)))
-        self.meter.published()
-        return True
+            self.context.meter.unstaged(staged.source.size)
+            raise
+        return replace(staged, status=CopyStatus.PUBLISHED)
 
-
-def _giving_back(budget: ByteBudget, held: int, slots: asyncio.Semaphore) -> Callable[[asyncio.Task[None]], None]:
-    """What to do when a block's task ends: runs even if the task was cancelled before it began."""
-
-    def give_back(_task: asyncio.Task[None]) -> None:
-        budget.release(held)
-        slots.release()
-
-    return give_back
+    async def _in_new_version(self, copy: ObjectCopy) -> ObjectCopy:
+        """The plan of the object as it is now; what was staged of the old version is never committed."""
+        now = await self.context.request(lambda: self.context.source.current(copy.source))
+        if now.etag == copy.source.etag:
+            raise PermanentError(f"The source says that {copy.source.name!r} has changed, and that it has not.")
+        _log.info("a source object has changed and is copied in its new version", extra={"object": copy.source.name})
+        self.context.meter.resized(copy.source.size, now.size)
+        planned = ObjectCopy(copy.flow_id, copy.sequence, now, copy.destination_name)
+        await self.context.retried(lambda: self.context.journal.record(planned))
+        return planned

@@ -25,7 +25,9 @@ _log = logging.getLogger(__name__)
 _FLOWS_AT_ONCE: Final = 64
 """Each may wait for somebody who does not answer, so there is room for many."""
 _AFTER: Final[Mapping[OwedWork, frozenset[OwedWork]]] = {
-    OwedWork.SECRET_DELETION: frozenset({OwedWork.FAILED_MARKER, OwedWork.DESTINATION_RELEASE}),
+    OwedWork.SECRET_DELETION: frozenset(
+        {OwedWork.FAILED_MARKER, OwedWork.DESTINATION_RELEASE, OwedWork.ACCESS_END}
+    ),
     OwedWork.JOURNAL_DELETION: frozenset(OwedWork) - {OwedWork.JOURNAL_DELETION},
 }
 """What has to be settled before."""
@@ -92,15 +94,26 @@ class OwedWorkLoop:
         flow = await self.store.save(due.postponed(until=self.clock.now() + _claim(due)))
         try:
             for work in flow.owed:
-                if _AFTER.get(work, frozenset()).isdisjoint(flow.owed) and await self.pieces.do(flow, work):
-                    flow = flow.settled(work, at=self.clock.now())
+                if work in flow.owed and _AFTER.get(work, frozenset()).isdisjoint(flow.owed):
+                    flow = await self.pieces.do(flow, work)
         except asyncio.CancelledError:
             await self._give_back(flow)
             raise
         if flow.owed:
             wait = self.backoff.delay(due.attempt)
             flow = replace(flow, attempt=due.attempt + 1, next_attempt_at=self.clock.now() + timedelta(seconds=wait))
-        await self.store.save(flow)
+        try:
+            await self.store.save(flow)
+        except StaleDataFlowError:
+            if OwedWork.READINESS in due.owed:
+                await self._tidy_up(due.id)
+            raise
+
+    async def _tidy_up(self, flow_id: str) -> None:
+        """A message ended the flow while it was made ready: what was made may be younger than its release."""
+        flow = await self.store.find(flow_id)
+        if flow is not None and flow.is_final:
+            await self.store.save(flow.ended(*flow.owed, at=self.clock.now()))
 
     async def _give_back(self, flow: DataFlow) -> None:
         """Let the next process do at once what is still owed: this one is being stopped."""

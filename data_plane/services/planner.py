@@ -9,12 +9,17 @@ from dataclasses import dataclass
 
 from connector_spi.errors import InvalidInputError
 from data_plane.domain.data_flow import DataFlow
-from data_plane.domain.errors import FlowFailedError, ObjectTooLargeError, SourceEmptyError
+from data_plane.domain.errors import (
+    FlowFailedError,
+    ListingPositionLostError,
+    ObjectTooLargeError,
+    SourceEmptyError,
+)
 from data_plane.domain.object_copy import ObjectCopy, SourceObject, block_size_for
 from data_plane.ports.data_flow_store import Lease
 from data_plane.ports.data_sink import DataSinkFactory
 from data_plane.ports.data_source import DataSource
-from data_plane.ports.object_journal import ObjectJournal
+from data_plane.ports.object_journal import ObjectJournal, PlannedSoFar
 from data_plane.services.progress_meter import ProgressMeter
 
 
@@ -29,25 +34,43 @@ class Planner:
     meter: ProgressMeter
 
     async def plan(self, source: DataSource) -> None:
-        """Write the plan; safe to repeat from the start.
+        """Write the plan; goes on after the last page that the journal holds.
 
         Raises:
             FlowFailedError: an object's name or size is refused by the destination; names the object.
             SourceEmptyError: there is no object.
             PermanentError, TransientError: source or journal refused or did not answer.
         """
-        await self.journal.clear(self.lease)
+        planned = await self.journal.planned(self.flow.id)
+        if planned.objects and planned.position is None:
+            # The last page is there, or a source that cannot go on in the middle: only its listing can tell which.
+            await self.journal.clear(self.lease)
+            planned = PlannedSoFar()
         self.meter.restart_listing()
-        sequence = 0
-        async for page in source.objects():
-            copies = [
-                self._planned(sequence + at, found, single=source.is_single) for at, found in enumerate(page, start=1)
-            ]
-            sequence += len(copies)
-            await self.journal.record(self.lease, copies)
-            self.meter.listed(len(copies), _size(page))
+        if planned.objects:
+            so_far = await self.journal.totals(self.flow.id)
+            self.meter.listed(so_far.objects, so_far.bytes)
+        try:
+            sequence = await self._list(source, planned)
+        except ListingPositionLostError:
+            await self.journal.clear(self.lease)
+            self.meter.restart_listing()
+            sequence = await self._list(source, PlannedSoFar())
         if sequence == 0:
             raise SourceEmptyError("The source address matches no object, so there is nothing to transfer.")
+
+    async def _list(self, source: DataSource, planned: PlannedSoFar) -> int:
+        """Write the pages after those that are planned; returns the number of objects."""
+        sequence = planned.objects
+        async for page in source.objects(after=planned.position):
+            copies = [
+                self._planned(sequence + at, found, single=source.is_single)
+                for at, found in enumerate(page.objects, start=1)
+            ]
+            sequence += len(copies)
+            await self.journal.plan(self.lease, copies, position=page.position)
+            self.meter.listed(len(copies), _size(page.objects))
+        return sequence
 
     def _planned(self, sequence: int, found: SourceObject, *, single: bool) -> ObjectCopy:
         try:

@@ -6,6 +6,7 @@ from typing import Final
 
 from connector_spi.signaling import DataFlowProgress
 from data_plane.domain.data_flow import Counters
+from data_plane.domain.object_copy import CopyMode
 from data_plane.ports.object_journal import JournalTotals
 
 _WINDOW_SECONDS: Final = 10.0
@@ -25,6 +26,7 @@ class ProgressMeter:
         self._objects_total = counters.objects_total
         self._listing_complete = counters.listing_complete
         self._evidence_begun = counters.evidence_begun
+        self._copy_mode = counters.copy_mode
         self._monotonic = monotonic
         self._samples: deque[tuple[float, int]] = deque([(monotonic(), self._bytes_copied)])
         self.on_activity: Callable[[], None] = lambda: None
@@ -51,6 +53,23 @@ class ProgressMeter:
     def received(self) -> None:
         """A block was read."""
         self.on_activity()
+
+    def waited(self) -> None:
+        """Time passes because a limit of bandwidth makes the flow slow; that is no standstill."""
+        self.on_activity()
+
+    def decided(self, mode: CopyMode) -> None:
+        """How the bytes travel."""
+        self._copy_mode = mode
+
+    def resumed(self, size: int) -> None:
+        """So many bytes are at the destination already; they say nothing of how fast the flow is."""
+        self._bytes_copied += size
+        self._samples = deque((at, copied + size) for at, copied in self._samples)
+
+    def resized(self, before: int, after: int) -> None:
+        """An object has another size in its new version."""
+        self._bytes_total += after - before
 
     def staged(self, size: int) -> None:
         """A block arrived at the destination."""
@@ -83,6 +102,7 @@ class ProgressMeter:
             self._objects_total,
             self._listing_complete,
             self._evidence_begun,
+            self._copy_mode,
         )
 
     def progress(self) -> DataFlowProgress:
@@ -110,4 +130,5 @@ def progress_of(counters: Counters, *, rate: float = 0.0, eta_seconds: float | N
         listing_complete=counters.listing_complete,
         bytes_per_second=round(rate, 1),
         eta_seconds=None if eta_seconds is None else round(eta_seconds, 1),
+        copy_mode=counters.copy_mode,
     )

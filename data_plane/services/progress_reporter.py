@@ -30,7 +30,7 @@ class ProgressReporter:
                 continue
             message = DataFlowStatusMessage(data_flow_id=flow.id, state=flow.state, progress=meter.progress())
             try:
-                await self.control_plane.progress(flow.callback_base, flow.id, message)
+                await self.control_plane.progress(flow, message)
             except PeerRefusedError as error:
                 _log.info("progress reports are off for this flow", extra={"reason": error.message})
                 return

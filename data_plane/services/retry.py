@@ -7,11 +7,18 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from connector_spi.errors import LeaseLostError, TransientError
-from data_plane.domain.errors import StagedBlocksLostError, StaleDataFlowError
+from data_plane.domain.credential_life import CredentialNeededError
+from data_plane.domain.errors import ListingPositionLostError, StagedBlocksLostError, StaleDataFlowError
 
 T = TypeVar("T")
 
-NOT_RETRIED = (LeaseLostError, StaleDataFlowError, StagedBlocksLostError)
+NOT_RETRIED = (
+    CredentialNeededError,
+    LeaseLostError,
+    ListingPositionLostError,
+    StaleDataFlowError,
+    StagedBlocksLostError,
+)
 """Transient for the flow, but the same call again cannot help."""
 
 
@@ -43,7 +50,8 @@ class Retrier:
 
         Raises:
             PermanentError: as the call raised it.
-            LeaseLostError, StaleDataFlowError, StagedBlocksLostError: the same call again cannot help.
+            LeaseLostError, ListingPositionLostError, StaleDataFlowError, StagedBlocksLostError: the same call again
+                cannot help.
         """
         attempt = 0
         while True:

@@ -13,11 +13,13 @@ from connector_spi.errors import (
     ConnectorError,
     NotFoundError,
     TransientError,
+    UnauthenticatedError,
 )
 
 _log = logging.getLogger(__name__)
 
 _STATUS: Final[tuple[tuple[type[ConnectorError], int], ...]] = (
+    (UnauthenticatedError, 401),
     (NotFoundError, 404),
     (ConflictError, 409),
     (ConfigurationError, 500),

@@ -1,40 +1,41 @@
 """SignalingGate: who may send messages, how large and how slow they may be. Stands before everything else."""
 
 import asyncio
-import hmac
 import ipaddress
 import logging
-from collections.abc import Awaitable, Callable
 from typing import Final
 
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from connector_spi.errors import ConnectorError
+from connector_spi.errors import ConnectorError, UnauthenticatedError
+from data_plane.services.callers import CONFIGURED, CallerCheck
 
 _log = logging.getLogger(__name__)
 
-_OPEN_PATHS: Final = "/api/check/"
+CALLER: Final = "caller"
+_OPEN_PATHS: Final = ("/api/check/", "/public/")
 _BEARER: Final = "bearer "
 
 
 class SignalingGate:
     """ASGI middleware; health checks pass.
 
-    `token` tells the expected bearer token. None means that none is asked for; then only connections to a loopback
-    address or a Unix socket are served. Bodies are read here, up to `max_body_bytes` and for `body_seconds`.
+    `callers` tells whose token it is. None means that none is asked for; then only connections to a loopback address or
+    a Unix socket are served. Who is calling is kept as `CALLER` in the request's state. Bodies are read here, up to
+    `max_body_bytes` and for `body_seconds`. The public paths have rules of their own, and pass.
     """
 
     def __init__(
         self,
         app: ASGIApp,
         *,
-        token: Callable[[], Awaitable[str]] | None,
+        callers: CallerCheck | None,
         max_body_bytes: int,
         body_seconds: float,
     ) -> None:
         self._app = app
-        self._token = token
+        self._callers = callers
         self._max_body_bytes = max_body_bytes
         self._body_seconds = body_seconds
 
@@ -52,18 +53,17 @@ class SignalingGate:
     async def _refusal(self, scope: Scope) -> JSONResponse | None:
         if "\0" in scope["path"]:
             return _answer(400, "InvalidInput", "The path holds a character that no id has.")
-        if self._token is None:
-            if _is_local(scope.get("server")):
-                return None
-            return _answer(401, "Unauthenticated", "Without a token, messages are taken on loopback only.")
+        if self._callers is None:
+            if not _is_local(scope.get("server")):
+                return _answer(401, "Unauthenticated", "Without a token, messages are taken on loopback only.")
+            return _note(scope, CONFIGURED)
         try:
-            expected = await self._token()
+            return _note(scope, await self._callers.caller_of(_bearer_token(scope)))
+        except UnauthenticatedError as error:
+            return _answer(401, error.code, error.message)
         except ConnectorError as error:
-            _log.error("the signaling token cannot be read", extra={"reason": error.message})
+            _log.error("a token cannot be checked", extra={"reason": error.message})
             return _answer(503, error.code, "The data plane cannot check tokens now.")
-        if hmac.compare_digest(_bearer_token(scope), expected.encode()):
-            return None
-        return _answer(401, "Unauthenticated", "Send the data plane's token as `Authorization: Bearer <token>`.")
 
     async def _body(self, receive: Receive) -> bytes | JSONResponse:
         """The whole body, or the answer to one that is too large or too slow."""
@@ -88,11 +88,15 @@ def _answer(status: int, code: str, message: str) -> JSONResponse:
     return JSONResponse({"code": code, "message": message}, status_code=status, headers=headers)
 
 
-def _bearer_token(scope: Scope) -> bytes:
+def _note(scope: Scope, caller: str) -> None:
+    scope.setdefault("state", {})[CALLER] = caller
+
+
+def _bearer_token(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"authorization" and value[: len(_BEARER)].lower() == _BEARER.encode():
-            return bytes(value[len(_BEARER) :].strip())
-    return b""
+            return bytes(value[len(_BEARER) :].strip()).decode("latin-1")
+    return ""
 
 
 def _is_local(server: tuple[str, int | None] | None) -> bool:

@@ -9,6 +9,7 @@ import pytest
 from azure_storage.account_keys import AccountKeys
 from azure_storage.block_client import BlockBlobClient
 from azure_storage.containers import ObjectStorage
+from azure_storage.copy_client import BlobCopyClient
 from azure_storage.endpoints import StorageEndpoints
 from azure_storage.sas import SasToken, SignedUrl
 from azure_storage.session import open_storage_session
@@ -17,6 +18,7 @@ from tests.conftest import AzuriteForTests
 from vault_adapters.memory import InMemoryVault
 
 ACCOUNT = "consumerorg"
+SOURCE_ACCOUNT = "providerorg"
 PROCESS = "process-1"
 
 
@@ -55,6 +57,11 @@ def blocks(session: aiohttp.ClientSession) -> BlockBlobClient:
     return BlockBlobClient(session)
 
 
+@pytest.fixture
+def copies(session: aiohttp.ClientSession) -> BlobCopyClient:
+    return BlobCopyClient(session)
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A container of its own, with a write-only and a read-only signature."""
@@ -63,17 +70,28 @@ class Place:
     container: str
     write: SasToken
     read: SasToken
+    account: str = ACCOUNT
 
     def to_write(self, name: str) -> SignedUrl:
-        return self.write.applied_to(self.endpoints.blob_url(ACCOUNT, self.container, name))
+        return self.write.applied_to(self.endpoints.blob_url(self.account, self.container, name))
 
     def to_read(self, name: str) -> SignedUrl:
-        return self.read.applied_to(self.endpoints.blob_url(ACCOUNT, self.container, name))
+        return self.read.applied_to(self.endpoints.blob_url(self.account, self.container, name))
 
 
 @pytest.fixture
 async def place(storage: ObjectStorage, endpoints: StorageEndpoints, container_name: str) -> Place:
-    await storage.create_container(ACCOUNT, container_name, process_id=PROCESS)
-    write = await storage.mint_write_sas(ACCOUNT, container_name, policy_id="transfer", lifetime_seconds=600)
-    read = await storage.mint_read_sas(ACCOUNT, container_name, lifetime_seconds=600)
-    return Place(endpoints, container_name, write, read)
+    return await _place_in(ACCOUNT, storage, endpoints, container_name)
+
+
+@pytest.fixture
+async def source_place(storage: ObjectStorage, endpoints: StorageEndpoints, container_name: str) -> Place:
+    """A container of the same name in the other organisation's account."""
+    return await _place_in(SOURCE_ACCOUNT, storage, endpoints, container_name)
+
+
+async def _place_in(account: str, storage: ObjectStorage, endpoints: StorageEndpoints, container: str) -> Place:
+    await storage.create_container(account, container, process_id=PROCESS)
+    write = await storage.mint_write_sas(account, container, policy_id="transfer", lifetime_seconds=600)
+    read = await storage.mint_read_sas(account, container, lifetime_seconds=600)
+    return Place(endpoints, container, write, read, account)

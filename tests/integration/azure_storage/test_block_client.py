@@ -5,6 +5,7 @@ import pytest
 
 from azure_storage.block_client import BlockBlobClient
 from azure_storage.containers import ObjectStorage
+from azure_storage.crc64 import crc64_of, wire_crc64
 from azure_storage.errors import (
     BlobAlreadyExistsError,
     BlobNotFoundError,
@@ -54,6 +55,23 @@ async def test_nothing_is_visible_before_the_commit(
     await blocks.put_block(place.to_write("a"), "1", b"x")
     with pytest.raises(BlobNotFoundError):
         await storage.get_object(ACCOUNT, place.container, "a")
+
+
+async def test_the_crc64_that_the_service_reports_is_ours(blocks: BlockBlobClient, place: Place) -> None:
+    for size in (0, 1, 9, 100_003):
+        content = os.urandom(size)
+        value = crc64_of(content)
+        assert await blocks.put_block(place.to_write("a"), "1", content) == value
+        assert await blocks.put_block(place.to_write("a"), "1", content, content_crc64=wire_crc64(value)) == value
+
+
+async def test_a_crc64_with_its_bytes_in_the_other_order_is_refused(blocks: BlockBlobClient, place: Place) -> None:
+    value = crc64_of(b"123456789")
+    with pytest.raises(ChecksumMismatchError):
+        await blocks.put_block(place.to_write("a"), "1", b"123456789", content_crc64=wire_crc64(value)[::-1])
+    with pytest.raises(ChecksumMismatchError):
+        await blocks.put_blob(place.to_write("a"), b"123456789", content_crc64=wire_crc64(value ^ 1))
+    assert await blocks.put_blob(place.to_write("a"), b"123456789", content_crc64=wire_crc64(value))
 
 
 async def test_a_wrong_checksum_is_refused_and_leaves_nothing_staged(blocks: BlockBlobClient, place: Place) -> None:

@@ -1,11 +1,14 @@
+import hashlib
+
+import aiohttp
 import pytest
 
 from azure_storage import containers
 from azure_storage.block_client import BlockBlobClient
-from azure_storage.containers import ObjectStorage
+from azure_storage.containers import ObjectStorage, Tags
 from azure_storage.errors import BlobNotFoundError, BlobTooLargeError, ContainerNotFoundError
 from azure_storage.metadata import percent_decoded, percent_encoded
-from tests.integration.azure_storage.conftest import ACCOUNT, Place
+from tests.integration.azure_storage.conftest import ACCOUNT, Place, object_storage
 
 pytestmark = pytest.mark.azurite
 
@@ -51,6 +54,46 @@ async def test_a_listing_goes_on_over_its_pages(
     for name in names:
         await blocks.put_blob(place.to_write(name), b"")
     assert await _names(storage, place) == names
+
+
+async def test_a_listing_goes_on_in_another_process_where_it_stopped(
+    secrets: dict[str, str],
+    session: aiohttp.ClientSession,
+    blocks: BlockBlobClient,
+    place: Place,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    storage, other = (object_storage(place.endpoints, secrets, session) for _ in range(2))
+    monkeypatch.setattr(containers, "LIST_PAGE_SIZE", 2)
+    for name in ("ä 1", "ä/2", "ä3", "ä4", "ä5"):
+        await blocks.put_blob(place.to_write(name), b"")
+    pages = storage.list_pages(ACCOUNT, place.container, prefix="ä")
+    first = await anext(pages)
+    rest = [
+        page
+        async for page in other.list_pages(ACCOUNT, place.container, prefix="ä", continuation=first.next_continuation)
+    ]
+    same = [page async for page in pages]
+    assert [len(page.objects) for page in (first, *rest)] == [2, 2, 1]
+    assert {item.name for page in (first, *rest) for item in page.objects} == {"ä 1", "ä/2", "ä3", "ä4", "ä5"}
+    assert rest == same
+    assert rest[-1].next_continuation is None
+
+
+async def test_tags_and_the_stored_md5_are_listed_on_demand(
+    storage: ObjectStorage, blocks: BlockBlobClient, place: Place
+) -> None:
+    md5 = hashlib.md5(b"content", usedforsecurity=False).digest()
+    await blocks.put_blob(place.to_write("tagged"), b"content", content_md5=md5, tags={"a b": "c/d", "e": ""})
+    await blocks.put_block(place.to_write("untagged"), "1", b"content")
+    await blocks.put_block_list(place.to_write("untagged"), ["1"])
+    for tags in (Tags.IF_PERMITTED, Tags.REQUIRE):
+        listed = [item async for item in storage.list_objects(ACCOUNT, place.container, tags=tags)]
+        assert [item.tags for item in listed] == [{"a b": "c/d", "e": ""}, {}]
+        assert [item.content_md5 for item in listed] == [md5, None]
+        assert [await storage.get_object(ACCOUNT, place.container, item.name, tags=tags) for item in listed] == listed
+    (tagged, _) = [item async for item in storage.list_objects(ACCOUNT, place.container)]
+    assert tagged.tags is None
 
 
 async def test_staged_blocks_and_directory_stubs_are_not_listed(

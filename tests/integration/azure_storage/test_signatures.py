@@ -1,9 +1,11 @@
+from datetime import UTC, datetime, timedelta
+
 import aiohttp
 import pytest
 from yarl import URL
 
 from azure_storage.block_client import BlockBlobClient
-from azure_storage.containers import ObjectStorage
+from azure_storage.containers import ObjectStorage, Tags
 from azure_storage.endpoints import StorageEndpoints
 from azure_storage.errors import (
     AuthorizationFailureError,
@@ -11,10 +13,14 @@ from azure_storage.errors import (
     BlobLeasedError,
     ContainerNotFoundError,
     SasExpiredError,
+    SasNotYetValidError,
     TooManyPoliciesError,
 )
 from azure_storage.sas import SasToken
+from azure_storage.service_sas import SasTerms, container_read_sas
 from azure_storage.session import open_storage_session
+from connector_cli.azurite import new_account_key
+from tests.conftest import AzuriteForTests
 from tests.integration.azure_storage.conftest import ACCOUNT, Place, object_storage
 
 pytestmark = pytest.mark.azurite
@@ -62,8 +68,9 @@ async def test_a_revoked_signature_is_refused_and_revoking_may_be_repeated(
     await blocks.put_blob(place.to_write("before"), b"a")
     for _ in range(2):
         await storage.revoke_sas(ACCOUNT, place.container, policy_id="transfer")
-    with pytest.raises(AuthorizationFailureError):
+    with pytest.raises(AuthorizationFailureError, match=r"which of these it is: .*revoked.*network rules") as refused:
         await blocks.put_blob(place.to_write("after"), b"a")
+    assert "expired" not in refused.value.message
 
 
 async def test_revoking_one_signature_leaves_the_others(
@@ -88,6 +95,31 @@ async def test_an_expired_signature_is_told_apart_from_a_revoked_one(
         await blocks.put_blob(expired.applied_to(place.endpoints.blob_url(ACCOUNT, place.container, "a")), b"a")
 
 
+async def test_a_signature_that_is_not_valid_yet_is_told(
+    endpoints: StorageEndpoints, azurite: AzuriteForTests, blocks: BlockBlobClient, place: Place
+) -> None:
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    terms = SasTerms(tomorrow, tomorrow + timedelta(days=1), https_only=False)
+    early = container_read_sas(ACCOUNT, place.container, account_key=azurite.keys[ACCOUNT], terms=terms)
+    with pytest.raises(SasNotYetValidError, match="not valid yet"):
+        await blocks.get_range(
+            early.applied_to(endpoints.blob_url(ACCOUNT, place.container, "a")), offset=0, length=1, if_match='"0x1"'
+        )
+
+
+async def test_a_signature_of_another_key_is_told_with_the_causes_that_remain(
+    endpoints: StorageEndpoints, blocks: BlockBlobClient, place: Place
+) -> None:
+    terms = SasTerms.from_now(datetime.now(UTC), lifetime_seconds=600, https_only=False)
+    stale = container_read_sas(ACCOUNT, place.container, account_key=new_account_key(), terms=terms)
+    with pytest.raises(AuthorizationFailureError, match="its account key was rotated") as refused:
+        await blocks.get_range(
+            stale.applied_to(endpoints.blob_url(ACCOUNT, place.container, "a")), offset=0, length=1, if_match='"0x1"'
+        )
+    assert "revoked (" not in refused.value.message
+    assert stale.query.split("sig=")[1][:8] not in refused.value.message
+
+
 async def test_minting_again_prolongs_what_was_staged_under_the_first_signature(
     storage: ObjectStorage, blocks: BlockBlobClient, place: Place
 ) -> None:
@@ -98,6 +130,25 @@ async def test_minting_again_prolongs_what_was_staged_under_the_first_signature(
         await blocks.put_block_list(first.applied_to(url), ["1"])
     again = await storage.mint_write_sas(ACCOUNT, place.container, policy_id="transfer", lifetime_seconds=600)
     assert await blocks.put_block_list(again.applied_to(url), ["1"])
+
+
+async def test_a_signature_that_allows_tags_is_still_for_writing_alone(
+    storage: ObjectStorage, session: aiohttp.ClientSession, blocks: BlockBlobClient, place: Place
+) -> None:
+    token = await storage.mint_write_sas(
+        ACCOUNT, place.container, policy_id="tagging", lifetime_seconds=600, allow_tags=True
+    )
+    url = token.applied_to(place.to_write("a").url)
+    etag = await blocks.put_blob(url, b"a", tags={"project": "x"})
+    assert (await storage.get_object(ACCOUNT, place.container, "a", tags=Tags.REQUIRE)).tags == {"project": "x"}
+    body = b'<?xml version="1.0" encoding="utf-8"?><Tags><TagSet></TagSet></Tags>'
+    async with session.put(URL(url.secret_text("comp=tags"), encoded=True), data=body) as answer:
+        assert answer.status == 204
+    without = place.to_write("a")
+    async with session.put(URL(without.secret_text("comp=tags"), encoded=True), data=body) as answer:
+        assert answer.status == 403
+    with pytest.raises(AuthorizationPermissionMismatchError):
+        await blocks.get_range(url, offset=0, length=1, if_match=etag)
 
 
 async def test_minting_again_takes_no_further_policy(storage: ObjectStorage, place: Place) -> None:

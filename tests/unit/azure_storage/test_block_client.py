@@ -3,31 +3,28 @@
 import asyncio
 import base64
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from azure_storage.block_client import BlockBlobClient
 from azure_storage.errors import ChecksumMismatchError, StorageBusyError, StorageRefusedError, StorageUnavailableError
 from azure_storage.sas import SasToken, SignedUrl
 from azure_storage.session import open_storage_session
+from connector_spi.errors import InvalidInputError
+from tests.unit.azure_storage.stub_service import Handler, stub_service
 
 BODY = b"content"
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @asynccontextmanager
 async def _client_of(
     handler: Handler, *, call_seconds: float = 5.0
 ) -> AsyncIterator[tuple[BlockBlobClient, SignedUrl]]:
-    application = web.Application(client_max_size=64 * 1024 * 1024)
-    application.router.add_route("*", "/{path:.*}", handler)
-    async with TestServer(application, host="127.0.0.1") as server, open_storage_session() as session:
-        url = SasToken("sp=w&sig=topsecret%2B%2F%3D").applied_to(str(server.make_url("/acme1/data/a.bin")))
+    async with stub_service(handler) as (session, url):
         yield BlockBlobClient(session, call_seconds=call_seconds), url
 
 
@@ -76,6 +73,15 @@ async def test_an_answered_checksum_of_other_bytes_is_a_mismatch(header: str) ->
     async with _client_of(lie) as (client, url):
         with pytest.raises(ChecksumMismatchError, match=r"acme1/data/a\.bin"):
             await client.put_block(url, "1", BODY, content_md5=b"m" * 16, content_crc64=b"c" * 8)
+
+
+async def test_a_block_tells_the_crc64_that_the_service_reports() -> None:
+    async def report(request: web.Request) -> web.Response:
+        await request.read()
+        return web.Response(status=201, headers={"x-ms-content-crc64": "iJh5CoYUi64="})
+
+    async with _client_of(report) as (client, url):
+        assert await client.put_block(url, "1", BODY) == 0xAE8B14860A799888
 
 
 @pytest.mark.parametrize("sent", [b"", b"conte", b"content and more"])
@@ -128,6 +134,22 @@ async def test_a_busy_service_says_how_long_to_wait() -> None:
         with pytest.raises(StorageBusyError) as refused:
             await client.get_range(url, offset=0, length=1, if_match='"1"')
     assert refused.value.retry_after_seconds == 3
+
+
+async def test_tags_go_as_a_query_string_and_no_tags_as_no_header() -> None:
+    seen: list[str | None] = []
+
+    async def record(request: web.Request) -> web.Response:
+        await request.read()
+        seen.append(request.headers.get("x-ms-tags"))
+        return web.Response(status=201)
+
+    async with _client_of(record) as (client, url):
+        await client.put_block_list(url, [], tags={"a b": "c&d", "e": "+"})
+        await client.put_blob(url, BODY, tags={})
+        with pytest.raises(InvalidInputError, match="tags"):
+            await client.put_blob(url, BODY, tags={str(number): "" for number in range(11)})
+    assert seen == ["a+b=c%26d&e=%2B", None]
 
 
 async def test_a_redirect_is_not_followed() -> None:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from data_plane.adapters.memory_data_flow_store import MemoryDataFlowStore, MemoryObjectJournal
 from data_plane.domain.data_flow import DataFlow
 from data_plane.ports.data_flow_store import LeasedFlow
+from data_plane.services.bandwidth import Bandwidth
 from data_plane.services.byte_budget import ByteBudget
-from data_plane.services.copy_engine import CopyEngine, CopyLimits
+from data_plane.services.copy_engine import CopyEngine, CopyRules
 from data_plane.services.progress_meter import ProgressMeter
 from data_plane.services.registry import FactoryRegistry
 from data_plane.services.retry import Backoff, Retrier
@@ -21,6 +22,7 @@ class EngineInMemory:
     sink: MemorySink = field(default_factory=MemorySink)
     clock: ManualClock = field(default_factory=ManualClock)
     budget: ByteBudget = field(default_factory=lambda: ByteBudget(32 * 1024 * 1024))
+    rules: CopyRules = field(default_factory=lambda: CopyRules(max_objects=4, max_blocks=4))
     retried: Retrier = field(default_factory=lambda: Retrier(QUICK))
 
     def __post_init__(self) -> None:
@@ -32,7 +34,8 @@ class EngineInMemory:
             store=self.store,
             journal=self.journal,
             budget=self.budget,
-            limits=CopyLimits(max_objects=4, max_blocks=4),
+            bandwidth=Bandwidth(0),
+            rules=self.rules,
             lease_seconds=10,
         )
 

@@ -2,17 +2,21 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+
+from awscrt import checksums
 
 from connector_spi.data_address import DataAddress
 from connector_spi.errors import ConflictError, ConnectorError, NotFoundError, TransientError
 from connector_spi.signaling import DataFlowState, DataFlowStatusMessage
 from data_plane.domain.data_flow import DataFlow, DataFlowFailure, DataFlowRole
-from data_plane.domain.errors import StagedBlocksLostError
+from data_plane.domain.errors import SourceObjectChangedError, StagedBlocksLostError
 from data_plane.domain.object_copy import Block, ObjectCopy, SourceObject
+from data_plane.ports.data_sink import SinkTraits, Staging
+from data_plane.ports.data_source import ReadGrant, SourcePage
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -49,11 +53,27 @@ class MemorySource:
     reads: list[tuple[str, int]] = field(default_factory=list)
     is_single: bool = False
     page_size: int = 2
+    grants: bool = False
+    """Whether a storage service may read these objects by itself."""
+    md5: bytes | None = None
+    """What the source says of every object."""
+    listings: list[str | None] = field(default_factory=list)
+    """From where each listing began."""
+    before_page: Callable[[str], None] = lambda _first: None
 
-    async def objects(self) -> AsyncIterator[Sequence[SourceObject]]:
-        found = [source_object(name, data) for name, data in sorted(self.contents.items())]
+    async def objects(self, after: str | None = None) -> AsyncIterator[SourcePage]:
+        self.listings.append(after)
+        found = [source_object(name, data) for name, data in sorted(self.contents.items()) if name > (after or "")]
         for at in range(0, len(found), self.page_size):
-            yield found[at : at + self.page_size]
+            page = [replace(listed, content_md5=self.md5) for listed in found[at : at + self.page_size]]
+            self.before_page(page[0].name)
+            yield SourcePage(page, page[-1].name if at + self.page_size < len(found) else None)
+
+    async def current(self, source: SourceObject) -> SourceObject:
+        return source_object(source.name, self.contents[source.name])
+
+    async def grant(self, source: SourceObject) -> ReadGrant | None:
+        return ReadGrant("Memory", f"memory:{source.name}") if self.grants else None
 
     async def read(self, source: SourceObject, offset: int, length: int) -> Block:
         self.reads.append((source.name, offset))
@@ -63,7 +83,7 @@ class MemorySource:
             raise NotFoundError(kind="object", object_id=source.name)
         data = self.contents[source.name]
         if source_object(source.name, data).etag != source.etag:
-            raise ConflictError(f"{source.name} has changed.")
+            raise SourceObjectChangedError(f"{source.name} has changed.")
         return data[offset : offset + length]
 
     def accepted(self, address: DataAddress) -> DataAddress:
@@ -89,6 +109,45 @@ class MemorySink:
     failed: DataFlowFailure | None = None
     before_stage: Callable[[str, int], None] = lambda _name, _index: None
     after_commit: Callable[[str], None] = lambda _name: None
+    staging: Staging = Staging.KEPT
+    fetches: MemorySource | None = None
+    """The source that this sink's service can read by itself."""
+    before_fetch: Callable[[str, int], None] = lambda _name, _offset: None
+    sent: list[tuple[str, int]] = field(default_factory=list)
+    """Object and size of each block or whole object that was sent."""
+
+    @property
+    def traits(self) -> SinkTraits:
+        return SinkTraits(self.staging, frozenset({"Memory"} if self.fetches else ()))
+
+    async def put_whole(self, copy: ObjectCopy, data: Block, *, again: bool) -> None:
+        name = copy.destination_name
+        self.before_stage(name, 0)
+        await asyncio.sleep(0)
+        if name in self.objects:
+            if not again:
+                raise ConflictError(f"{name} is there already.")
+            return
+        self.sent.append((name, len(data)))
+        self.objects[name] = bytes(data)
+        self.committed[name] = []
+        self.after_commit(name)
+
+    async def copy_whole(self, copy: ObjectCopy, grant: ReadGrant, *, again: bool) -> int | None:
+        data = await self._fetched(copy, grant, 0, copy.source.size)
+        await self.put_whole(copy, data, again=again)
+        return int(checksums.crc64nvme(data))
+
+    async def copy_block(self, copy: ObjectCopy, index: int, grant: ReadGrant, offset: int, length: int) -> int | None:
+        data = await self._fetched(copy, grant, offset, length)
+        await self.stage_block(copy, index, data)
+        return int(checksums.crc64nvme(data))
+
+    async def _fetched(self, copy: ObjectCopy, grant: ReadGrant, offset: int, length: int) -> bytes:
+        assert self.fetches is not None
+        assert grant.url == f"memory:{copy.source.name}"
+        self.before_fetch(copy.source.name, offset)
+        return self.fetches.contents[copy.source.name][offset : offset + length]
 
     async def check_free(self, copy: ObjectCopy) -> None:
         if copy.destination_name in self.objects:
@@ -97,6 +156,7 @@ class MemorySink:
     async def stage_block(self, copy: ObjectCopy, index: int, data: Block) -> None:
         self.before_stage(copy.destination_name, index)
         await asyncio.sleep(0)
+        self.sent.append((copy.destination_name, len(data)))
         self.blocks.setdefault(copy.destination_name, {})[f"{copy.block_nonce}{index}"] = bytes(data)
 
     async def commit(self, copy: ObjectCopy, *, again: bool) -> None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+from data_plane.services.destination_service import DestinationService
 from fastapi import FastAPI
 
 from connector_spi.clock import SystemClock
@@ -16,12 +17,12 @@ from data_plane.adapters.memory_data_flow_store import MemoryDataFlowStore, Memo
 from data_plane.ports.data_sink import DataSinkFactory
 from data_plane.ports.data_source import DataSourceFactory
 from data_plane.ports.destination_preparer import DestinationPreparer, PreparedDestination
+from data_plane.services.bandwidth import Bandwidth
 from data_plane.services.byte_budget import ByteBudget
-from data_plane.services.copy_engine import CopyEngine, CopyLimits
+from data_plane.services.copy_engine import CopyEngine, CopyRules
 from data_plane.services.credential_intake import CredentialIntake
 from data_plane.services.data_flow_manager import DataFlowManager
 from data_plane.services.data_flow_service import DataFlowService
-from data_plane.services.destination_service import DestinationService
 from data_plane.services.flow_worker import FlowWorker, WorkerLimits
 from data_plane.services.keyed_locks import KeyedLocks
 from data_plane.services.owed_pieces import OwedPieces, Patience
@@ -81,7 +82,8 @@ class PlaneInMemory:
                 store=self.store,
                 journal=self.journal,
                 budget=ByteBudget(32 * 1024 * 1024),
-                limits=CopyLimits(max_objects=2, max_blocks=2),
+                bandwidth=Bandwidth(0),
+                rules=CopyRules(max_objects=2, max_blocks=2),
                 lease_seconds=self.limits.lease,
             ),
             reporter=ProgressReporter(self.control_plane, 0.01),

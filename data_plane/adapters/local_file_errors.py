@@ -1,0 +1,72 @@
+"""What the file system's answer means for a flow. Texts name the path below the configured root, never the root."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from connector_spi.errors import PermanentError, TransientError
+
+
+class LocalFileNotFoundError(PermanentError):
+    """There is no such file or folder."""
+
+    code = "LocalFileNotFound"
+
+
+class LocalFileExistsError(PermanentError):
+    """A file of this name is there, and none is overwritten."""
+
+    code = "LocalFileExists"
+
+
+class LocalFileRefusedError(PermanentError):
+    """The path leads through a link, is no regular file, or may not be used."""
+
+    code = "LocalFileRefused"
+
+
+class LocalFileSystemError(PermanentError):
+    """The file system cannot do it."""
+
+    code = "LocalFileSystem"
+
+
+class DiskFullError(TransientError):
+    """No room is left. Transient: what is staged stays, and the copy goes on once somebody has made room.
+
+    A disk that stays full ends the flow by its no-progress limit, with this text as the reason.
+    """
+
+    code = "DiskFull"
+
+
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_REFUSED: Final = frozenset({errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM, errno.ENXIO})
+_NO_LINKS: Final = frozenset({errno.EXDEV, errno.EMLINK, errno.EOPNOTSUPP})
+
+
+@contextmanager
+def local_errors(path: str) -> Iterator[None]:
+    """Translate what the operating system says of this path."""
+    try:
+        yield
+    except OSError as error:
+        raise _leaf(error.errno or 0, path) from error
+
+
+def _leaf(number: int, path: str) -> PermanentError | TransientError:
+    why = errno.errorcode.get(number, "unknown error")
+    if number in _FULL:
+        return DiskFullError(f"{path}: the disk is full ({why}). It goes on when there is room.")
+    if number == errno.ENOENT:
+        return LocalFileNotFoundError(f"{path}: there is no such file or folder.")
+    if number == errno.EEXIST:
+        return LocalFileExistsError(f"{path}: a file of this name exists already, and nothing is overwritten.")
+    if number in _REFUSED:
+        return LocalFileRefusedError(
+            f"{path}: it is a link or no regular file, leads through one, or may not be used ({why})."
+        )
+    if number in _NO_LINKS:
+        return LocalFileSystemError(f"{path}: the file system has no hard links here, which publishing needs ({why}).")
+    return LocalFileSystemError(f"{path}: the file system answered {why}.")

@@ -1,0 +1,87 @@
+"""ControlPlaneRegistration: control planes make themselves known, and leave."""
+
+import hashlib
+from dataclasses import dataclass
+
+from connector_spi.errors import InvalidInputError, NotFoundError, UnauthenticatedError
+from connector_spi.outbound_addresses import OutboundAddressPolicy
+from connector_spi.plane_registration import CLIENT_CREDENTIALS, ControlPlaneRegistrationMessage
+from connector_spi.vault import Vault
+from data_plane.domain.registered_control_plane import RegisteredControlPlane
+from data_plane.ports.control_plane_registry import ControlPlaneRegistry
+from data_plane.services.callers import CONFIGURED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlPlaneRegistration:
+    """Use cases of the signaling API. `caller` may change its own registration; the configured one, every one."""
+
+    registry: ControlPlaneRegistry
+    vault: Vault
+    policy: OutboundAddressPolicy
+    """Every address of a registration is called later: it has to be one that may be."""
+
+    async def register(self, message: ControlPlaneRegistrationMessage, caller: str) -> None:
+        """Store the registration in full, in the place of an earlier one.
+
+        Raises:
+            UnauthenticatedError: the caller is another registered control plane.
+            InvalidInputError, ForbiddenAddressError: the message is wrong, or names an address that may not be called.
+        """
+        _check_own(message.controlplane_id, caller)
+        self.policy.check_url(message.endpoint)
+        registered, secret = self._registered(message)
+        alias = _alias(message.controlplane_id)
+        if secret:
+            await self.vault.store(alias, secret)
+        await self.registry.save(registered)
+        if not secret:
+            await self.vault.delete(alias)
+
+    async def leave(self, control_plane_id: str, caller: str) -> None:
+        """Forget the registration. Its flows stay, and their call-backs wait until it is back.
+
+        Raises:
+            NotFoundError: there is none.
+            UnauthenticatedError: as for `register`.
+        """
+        _check_own(control_plane_id, caller)
+        if not await self.registry.delete(control_plane_id):
+            raise NotFoundError(kind="Control plane", object_id=control_plane_id)
+        await self.vault.delete(_alias(control_plane_id))
+
+    def _registered(self, message: ControlPlaneRegistrationMessage) -> tuple[RegisteredControlPlane, str]:
+        """What is stored, and the secret that goes to the vault."""
+        authorization = message.authorization
+        plain = RegisteredControlPlane(id=message.controlplane_id, endpoint=message.endpoint.rstrip("/"))
+        if authorization is None:
+            return plain, ""
+        if authorization.type != CLIENT_CREDENTIALS:
+            raise InvalidInputError(
+                field="authorization.type",
+                value=authorization.type,
+                problem="is no authorization profile of this data plane",
+                remedy=f"It knows {CLIENT_CREDENTIALS}.",
+            )
+        for address in (authorization.token_endpoint, authorization.jwks_uri):
+            if address:
+                self.policy.check_url(address)
+        registered = RegisteredControlPlane(
+            id=plain.id,
+            endpoint=plain.endpoint,
+            token_endpoint=authorization.token_endpoint or "",
+            client_id=authorization.client_id or "",
+            secret_alias=_alias(plain.id),
+            jwks=authorization.jwks,
+            jwks_uri=authorization.jwks_uri or "",
+        )
+        return registered, authorization.client_secret or ""
+
+
+def _check_own(control_plane_id: str, caller: str) -> None:
+    if caller not in {CONFIGURED, control_plane_id}:
+        raise UnauthenticatedError("A control plane may register and leave under its own id alone.")
+
+
+def _alias(control_plane_id: str) -> str:
+    return f"control-plane-{hashlib.sha256(control_plane_id.encode()).hexdigest()[:40]}-client-secret"
