@@ -39,17 +39,27 @@ class AccountCalls:
             ConnectorError: what `AccountKeys.key_of` raises.
         """
         resource = "/".join(part for part in (account, container, blob) if part)
+
+        async def with_key(key: str) -> _Result:
+            return await self._attempt(operation, resource, call, self._clients.container(account, container, key))
+
+        return await self.keyed(account, with_key, key_name=key_name)
+
+    async def keyed(self, account: str, call: Callable[[str], Awaitable[_Result]], *, key_name: str | None) -> _Result:
+        """Make the call with the account's key; once more when it is refused and the vault holds another by now.
+
+        Raises:
+            ConnectorError: what the call and `AccountKeys.key_of` raise.
+        """
         key = await self._account_keys.key_of(account, key_name)
         try:
-            client = self._clients.container(account, container, key)
-            return await self._attempt(operation, resource, call, client)
+            return await call(key)
         except (AuthenticationFailedError, AuthorizationFailureError):
             self._account_keys.forget(account)
             fresh = await self._account_keys.key_of(account, key_name)
             if fresh == key:
                 raise
-        client = self._clients.container(account, container, fresh)
-        return await self._attempt(operation, resource, call, client)
+        return await call(fresh)
 
     async def _attempt(
         self, operation: str, resource: str, call: ContainerCall[_Result], client: ContainerClient

@@ -34,6 +34,7 @@ from azure_storage.object_names import check_container
 from azure_storage.sas import SasToken
 from azure_storage.sdk_clients import SdkClients
 from azure_storage.service_sas import SasTerms, blob_read_sas, container_policy_sas, container_read_sas
+from azure_storage.signed_requests import SignedRequests
 from connector_spi.clock import Clock
 
 __all__ = ["ListedObject", "ListedPage", "ObjectStorage", "Tags"]
@@ -64,6 +65,7 @@ class ObjectStorage:
         self._endpoints = endpoints
         self._account_keys = account_keys
         self._clock = clock
+        self._requests = SignedRequests(session, clock=clock, call_seconds=call_seconds)
         clients = SdkClients(endpoints, session, read_timeout_seconds=call_seconds)
         self._calls = AccountCalls(account_keys, clients, call_seconds=call_seconds)
 
@@ -243,7 +245,17 @@ class ObjectStorage:
             ContainerNotFoundError: no such container.
             ListingPositionInvalidError: the service does not accept the continuation.
         """
-        listing = Listing(self._calls, account, container, prefix=prefix, key_name=key_name, page_size=LIST_PAGE_SIZE)
+        listing = Listing(
+            calls=self._calls,
+            requests=self._requests,
+            endpoints=self._endpoints,
+            clock=self._clock,
+            account=account,
+            container=container,
+            prefix=prefix,
+            key_name=key_name,
+            page_size=LIST_PAGE_SIZE,
+        )
         async for page in listing.pages(continuation, tags):
             yield page
 

@@ -1,21 +1,28 @@
 """Pages of a listing, each with the position from which the next one goes on, also in another process."""
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
-
-from azure.storage.blob import BlobProperties
-from azure.storage.blob.aio import ContainerClient
+from urllib.parse import quote, urlencode
 
 from azure_storage.account_calls import AccountCalls
+from azure_storage.endpoints import StorageEndpoints
 from azure_storage.errors import (
     AuthorizationFailureError,
     AuthorizationPermissionMismatchError,
     ListingPositionInvalidError,
     StorageRefusedError,
 )
-from azure_storage.listed_object import ListedObject, ListedPage, is_directory_stub, listed_object
+from azure_storage.listed_object import ListedPage
+from azure_storage.listing_xml import parsed_page
+from azure_storage.service_sas import SasTerms, container_list_sas
+from azure_storage.signed_requests import SignedRequests, unavailable
+from connector_spi.clock import Clock
 
+_OPERATION: Final = "List Blobs"
+_SIGNATURE_SECONDS: Final = 900.0
+_OK: Final = 200
 _BAD_REQUEST: Final = 400
 _CONFLICT: Final = 409
 _NOT_PERMITTED: Final = (AuthorizationPermissionMismatchError, AuthorizationFailureError)
@@ -30,18 +37,19 @@ class Tags(Enum):
     REQUIRE = "require"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
     """The blobs of one container whose names start with a prefix."""
 
-    def __init__(
-        self, calls: AccountCalls, account: str, container: str, *, prefix: str, key_name: str | None, page_size: int
-    ) -> None:
-        self._calls = calls
-        self._account = account
-        self._container = container
-        self._prefix = prefix
-        self._key_name = key_name
-        self._page_size = page_size
+    calls: AccountCalls
+    requests: SignedRequests
+    endpoints: StorageEndpoints
+    clock: Clock
+    account: str
+    container: str
+    prefix: str
+    key_name: str | None
+    page_size: int
 
     async def pages(self, continuation: str | None, tags: Tags) -> AsyncIterator[ListedPage]:
         """Every page from the one at `continuation` (None: the first) to the last."""
@@ -54,25 +62,42 @@ class Listing:
                     raise
                 with_tags, refused = False, error.message
                 continue
-            objects = tuple(listed for listed in page.objects if not is_directory_stub(listed))
-            yield ListedPage(objects, page.next_continuation, refused)
+            yield replace(page, tags_refused=refused)
             continuation, more = page.next_continuation, page.next_continuation is not None
 
     async def _page(self, continuation: str | None, *, with_tags: bool) -> ListedPage:
-        include = ["metadata", "tags"] if with_tags else ["metadata"]
+        query = self._query(continuation, with_tags=with_tags)
 
-        async def page(client: ContainerClient) -> ListedPage:
-            blobs = client.list_blobs(name_starts_with=self._prefix, include=include, results_per_page=self._page_size)
-            pages = blobs.by_page(continuation_token=continuation)
-            found = tuple([_listed(blob, with_tags=with_tags) async for blob in await anext(pages)])
-            return ListedPage(found, getattr(pages, "continuation_token", None) or None)
+        async def page(key: str) -> ListedPage:
+            terms = SasTerms.from_now(
+                self.clock.now(), lifetime_seconds=_SIGNATURE_SECONDS, https_only=self.endpoints.is_https
+            )
+            token = container_list_sas(self.account, self.container, account_key=key, terms=terms, tags=with_tags)
+            url = token.applied_to(self.endpoints.container_url(self.account, self.container))
+            async with self.requests.send("GET", url, _OPERATION, _OK, headers={}, query=query) as answer:
+                body = await answer.read()
+            try:
+                return parsed_page(body, with_tags=with_tags)
+            except (ValueError, KeyError) as error:
+                raise unavailable(_OPERATION, url, str(error)) from error
 
         try:
-            return await self._calls.run("List Blobs", self._account, self._container, page, key_name=self._key_name)
+            return await self.calls.keyed(self.account, page, key_name=self.key_name)
         except StorageRefusedError as error:
             if continuation is not None and error.refusal.status == _BAD_REQUEST:
                 raise ListingPositionInvalidError(error.refusal) from error
             raise
+
+    def _query(self, continuation: str | None, *, with_tags: bool) -> str:
+        parameters = {
+            "restype": "container",
+            "comp": "list",
+            "include": "metadata,tags" if with_tags else "metadata",
+            "maxresults": str(self.page_size),
+            "prefix": self.prefix,
+            "marker": continuation or "",
+        }
+        return urlencode({name: value for name, value in parameters.items() if value}, quote_via=quote)
 
 
 def is_refusal_of_tags(error: StorageRefusedError) -> bool:
@@ -80,7 +105,3 @@ def is_refusal_of_tags(error: StorageRefusedError) -> bool:
     return isinstance(error, _NOT_PERMITTED) or (
         error.refusal.status in {_BAD_REQUEST, _CONFLICT} and "NotSupported" in error.refusal.error_code
     )
-
-
-def _listed(blob: BlobProperties, *, with_tags: bool) -> ListedObject:
-    return listed_object(blob, tags=dict(blob.tags or {}) if with_tags else None)

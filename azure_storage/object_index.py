@@ -30,7 +30,10 @@ class ObjectIndex:
 
     def add(self, objects: Sequence[PlacedObject]) -> None:
         """Put objects in; a name that is there already is replaced."""
-        rows = [(found.name.encode(), found.size_bytes, found.etag, found.content_md5) for found in objects]
+        rows = [
+            (found.name.encode(errors="surrogateescape"), found.size_bytes, found.etag, found.content_md5)
+            for found in objects
+        ]
         self._database.execute("BEGIN")
         self._database.executemany("INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?)", rows)
         self._database.execute("COMMIT")
@@ -52,7 +55,7 @@ class ObjectIndex:
         return count
 
     def _take(self, name: str) -> PlacedObject | None:
-        key = (name.encode(),)
+        key = (name.encode(errors="surrogateescape"),)
         row = self._database.execute("SELECT name, size, etag, md5 FROM object WHERE name = ?", key).fetchone()
         self._database.execute("DELETE FROM object WHERE name = ?", key)
         return _placed(row) if row else None
@@ -60,4 +63,4 @@ class ObjectIndex:
 
 def _placed(row: tuple[bytes, int, str, bytes | None]) -> PlacedObject:
     name, size, etag, md5 = row
-    return PlacedObject(name.decode(), size, etag, md5)
+    return PlacedObject(name.decode(errors="surrogateescape"), size, etag, md5)

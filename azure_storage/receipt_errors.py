@@ -9,6 +9,12 @@ class ReceiptRefusedError(PermanentError):
     code = "ReceiptRefused"
 
 
+class ReceiptMissingError(PermanentError):
+    """There is no `.complete`: nothing to believe or not."""
+
+    code = "ReceiptMissing"
+
+
 class ReceiptForeignError(ReceiptRefusedError):
     """The marker belongs to another transfer."""
 

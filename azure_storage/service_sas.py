@@ -46,13 +46,31 @@ def container_policy_sas(
     return SasToken(query, terms.expires_at)
 
 
-def container_read_sas(account: str, container: str, *, account_key: str, terms: SasTerms) -> SasToken:
-    """Reading every blob of the container, without listing."""
+def container_read_sas(
+    account: str, container: str, *, account_key: str, terms: SasTerms, listing: bool = False
+) -> SasToken:
+    """Reading every blob of the container; listing them too only where that is wished."""
     query = generate_container_sas(
         account,
         container,
         account_key=account_key,
-        permission="r",
+        permission="rl" if listing else "r",
+        start=terms.starts_at,
+        expiry=terms.expires_at,
+        protocol=terms.protocol,
+    )
+    return SasToken(query, terms.expires_at)
+
+
+def container_list_sas(
+    account: str, container: str, *, account_key: str, terms: SasTerms, tags: bool = False
+) -> SasToken:
+    """Listing the container's blobs, with their tags when asked for."""
+    query = generate_container_sas(
+        account,
+        container,
+        account_key=account_key,
+        permission="lt" if tags else "l",
         start=terms.starts_at,
         expiry=terms.expires_at,
         protocol=terms.protocol,

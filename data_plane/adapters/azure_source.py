@@ -97,8 +97,10 @@ class AzureStorageDataSource:
             fresh = await self._renewed(instead_of=signature)
         return await self._read(source, offset, length, fresh)
 
-    async def grant(self, source: SourceObject) -> ReadGrant:
-        """A signature for this blob alone, for some minutes; made with the key that was read last."""
+    async def grant(self, source: SourceObject, *, anew: bool = False) -> ReadGrant:
+        """A signature for this blob alone, for some minutes."""
+        if anew:
+            self._storage.forget_key(self._place.account)
         token = await self._storage.mint_read_sas(
             self._place.account,
             self._place.container,

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import CursorResult, delete, exists, insert, update
+from sqlalchemy import CursorResult, Table, bindparam, delete, exists, insert, update
+from sqlalchemy import select as core_select
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -19,6 +20,11 @@ from data_plane.domain.errors import DataFlowExistsError, StaleDataFlowError
 from data_plane.ports.data_flow_store import Answer, Lease, LeasedFlow
 from sql_storage.database import Database, DatabaseNow
 from sql_storage.uninterrupted import uninterrupted
+
+_FLOWS: Final[Table] = DataFlowRow.__table__  # type: ignore[attr-defined]
+_NEWEST_EPOCH: Final = (
+    core_select(_FLOWS.c.lease_epoch).where(_FLOWS.c.id == bindparam("flow_id")).with_for_update(read=True)
+)
 
 
 class SqlDataFlowStore:
@@ -163,8 +169,8 @@ async def shut_out(session: AsyncSession, flow_id: str) -> None:
 
 async def require_lease(session: AsyncSession, lease: Lease) -> None:
     """Raise LeaseLostError unless this is the newest lease; no other worker gets one before the transaction ends."""
-    newest = select(DataFlowRow.lease_epoch).where(DataFlowRow.id == lease.flow_id).with_for_update(read=True)
-    if (await session.exec(newest)).one_or_none() != lease.epoch:
+    newest = await (await session.connection()).execute(_NEWEST_EPOCH, {"flow_id": lease.flow_id})
+    if newest.scalar_one_or_none() != lease.epoch:
         raise LeaseLostError(f"Another worker holds the flow {lease.flow_id!r}.")
 
 

@@ -68,8 +68,10 @@ class DataSource(Protocol):
         """
         ...
 
-    async def grant(self, source: SourceObject) -> ReadGrant | None:
+    async def grant(self, source: SourceObject, *, anew: bool = False) -> ReadGrant | None:
         """Read access to this object alone, for a storage service; None where the technology has no such thing.
+
+        `anew`: an earlier grant was refused; our own credential may have been rotated since it was read.
 
         Raises:
             SecretNotFoundError, VaultForbiddenError, VaultUnavailableError: the credential could not be read.

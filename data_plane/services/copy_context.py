@@ -4,8 +4,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from data_plane.domain.errors import CopyUnavailableError
+from data_plane.domain.object_copy import SourceObject
 from data_plane.ports.data_sink import DataSink
-from data_plane.ports.data_source import DataSource
+from data_plane.ports.data_source import DataSource, ReadGrant
 from data_plane.services.bandwidth import Bandwidth
 from data_plane.services.byte_budget import ByteBudget
 from data_plane.services.journal_writer import JournalWriter
@@ -40,6 +42,26 @@ class CopyContext:
                 return await call()
 
         return await self.retried(paced, on_error=on_error)
+
+    async def granted(self, source: SourceObject, call: Callable[[ReadGrant], Awaitable[T]]) -> T:
+        """The result of a call that lets the destination's service read the object by itself.
+
+        Signed anew for each call: a grant's life is short, and a retry may come late. Once more when it is refused,
+        with our own credential as it is now.
+
+        Raises:
+            CopyUnavailableError: the source gives no such access, or the service cannot use it.
+        """
+        try:
+            return await call(await self._grant(source, anew=False))
+        except CopyUnavailableError:
+            return await call(await self._grant(source, anew=True))
+
+    async def _grant(self, source: SourceObject, *, anew: bool) -> ReadGrant:
+        grant = await self.source.grant(source, anew=anew)
+        if grant is None or grant.address_type not in self.sink.traits.copies_from:
+            raise CopyUnavailableError("The destination's service cannot read from a source of this type.")
+        return grant
 
     async def bandwidth(self, size: int) -> None:
         """Wait until so many bytes may be sent."""

@@ -148,8 +148,7 @@ class CopyEngine:
                     await self._note_sending(leased, page, retried)
                     for copy in page:
                         await slots.acquire()
-                        task = group.create_task(_copied(copier, copy))
-                        task.add_done_callback(lambda _: slots.release())
+                        group.create_task(_copied(copier, copy, slots))
 
     async def _note_sending(self, leased: LeasedFlow, page: Sequence[ObjectCopy], retried: Retrier) -> None:
         """Before any of them is sent: objects that one call publishes leave no other trace of an unknown outcome."""
@@ -176,11 +175,14 @@ class CopyEngine:
             after = records[-1].sequence
 
 
-async def _copied(copier: ObjectCopier, copy: ObjectCopy) -> None:
+async def _copied(copier: ObjectCopier, copy: ObjectCopy, slots: asyncio.Semaphore) -> None:
     try:
-        await copier.copy(copy)
+        published = await copier.published(copy)
     except PermanentError as error:
         raise FlowFailedError.of(error, object_name=copy.source.name) from error
+    finally:
+        slots.release()
+    await copier.record(published)
 
 
 def _source_of(flow: DataFlow) -> DataAddress:

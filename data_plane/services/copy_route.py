@@ -69,14 +69,15 @@ class CopyRoute:
 
     async def _try(self, copy: ObjectCopy) -> None:
         """Have the service fetch the beginning of this object, as a block that is never committed."""
-        source, sink = self._context.source, self._context.sink
-        grant = await self._context.retried(lambda: source.grant(copy.source))
-        if grant is None or grant.address_type not in sink.traits.copies_from:
-            raise CopyUnavailableError("The destination's service cannot read from a source of this type.")
+        sink = self._context.sink
         length = min(copy.source.size, _TRIED_BYTES)
         without_digest = replace(copy.source, content_md5=None)
         trial = replace(copy, source=without_digest, block_nonce=secrets.token_hex(_NONCE_BYTES))
-        fetch = _with_patience(lambda: sink.copy_block(trial, 0, grant, 0, length))
+
+        async def attempt() -> int | None:
+            return await self._context.granted(copy.source, lambda grant: sink.copy_block(trial, 0, grant, 0, length))
+
+        fetch = _with_patience(attempt)
         if await self._context.request(fetch) is None:
             raise CopyUnavailableError("The destination's service reports no checksum of what it copies.")
 

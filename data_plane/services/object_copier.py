@@ -34,8 +34,8 @@ class ObjectCopier:
     route: CopyRoute
     on_source_change: Literal["fail", "restart"]
 
-    async def copy(self, copy: ObjectCopy) -> None:
-        """Publish the object; returns when the journal knows it as PUBLISHED.
+    async def published(self, copy: ObjectCopy) -> ObjectCopy:
+        """Publish the object; returns what is to be recorded of it.
 
         Raises:
             PermanentError: the object cannot be copied.
@@ -43,15 +43,13 @@ class ObjectCopier:
         """
         for _ in range(_MAX_SENDINGS):
             try:
-                published = await self._published(copy)
+                return await self._published(copy)
             except StagedBlocksLostError:
                 copy = replace(copy, status=CopyStatus.PLANNED, block_nonce="", block_count=0)
             except SourceObjectChangedError:
                 if self.on_source_change == "fail":
                     raise
                 copy = await self._in_new_version(copy)
-            else:
-                return await self._recorded(published)
         raise BlocksLostRepeatedlyError(
             f"The object {copy.source.name!r} was begun {_MAX_SENDINGS} times; its source or its blocks at the "
             "destination change all the time."
@@ -80,7 +78,12 @@ class ObjectCopier:
                     self.route.has_one_call = False
         return await self._committed(await StagedCopy(self.context).staged(copy, mode), again=False)
 
-    async def _recorded(self, published: ObjectCopy) -> None:
+    async def record(self, published: ObjectCopy) -> None:
+        """Make it durable that the object is published.
+
+        Raises:
+            LeaseLostError: another worker has the flow.
+        """
         await self.context.retried(lambda: self.context.journal.record(published))
         self.context.meter.published()
 

@@ -41,7 +41,7 @@ class _Attempt:
     mode: CopyMode
     known: Mapping[int, StagedBlock]
     """Blocks that an earlier run has staged."""
-    digest: OrderedDigest = field(default_factory=OrderedDigest)
+    digest: OrderedDigest
     crc64s: dict[int, int | None] = field(default_factory=dict)
     counted: int = 0
     """Bytes that the meter was told of."""
@@ -61,7 +61,7 @@ class StagedCopy:
             PermanentError: the object cannot be copied.
         """
         copy, known = await self._begun(planned)
-        attempt = _Attempt(copy, mode, known)
+        attempt = _Attempt(copy, mode, known, OrderedDigest(with_md5=copy.source.content_md5 is not None))
         ranges = list(block_ranges(copy.source.size, mode))
         attempt.counted = sum(length for index, _, length in ranges if index in known)
         self.context.meter.resumed(attempt.counted)
@@ -129,11 +129,9 @@ class StagedCopy:
         context, copy = self.context, attempt.copy
 
         async def fetch() -> int | None:
-            # Signed anew for each call: the grant's life is short, and a retry may come late.
-            grant = await context.source.grant(copy.source)
-            if grant is None:
-                raise CopyUnavailableError("The source gives no access to a storage service.")
-            return await context.sink.copy_block(copy, index, grant, offset, length)
+            return await context.granted(
+                copy.source, lambda grant: context.sink.copy_block(copy, index, grant, offset, length)
+            )
 
         crc64 = await context.request(fetch)
         await self._record(attempt, StagedBlock(index, crc64), length)
@@ -160,15 +158,18 @@ class StagedCopy:
             of_block = attempt.crc64s[index]
             crc64 = None if crc64 is None or of_block is None else checksums.combine_crc64nvme(crc64, of_block, length)
         streamed = attempt.mode is CopyMode.STREAMED
-        # The sink has the service check the source's own MD5 when one block is all there is.
-        md5 = attempt.copy.source.content_md5 if not streamed and len(ranges) == 1 else None
+        if streamed and attempt.digest.md5() != attempt.copy.source.content_md5:
+            name = attempt.copy.source.name
+            raise SourceDigestMismatchError(f"What was read of {name!r} does not have the source's own MD5.")
+        # Of a copy by the service, the service checks the source's own MD5 when one block is all there is.
+        md5 = attempt.copy.source.content_md5 if streamed or len(ranges) == 1 else None
         if crc64 is None and md5 is None:
             raise CopyUnavailableError("The destination's service reported no checksum of what it copied.")
         return replace(
             attempt.copy,
             status=CopyStatus.COMMITTING,
             block_count=len(ranges),
-            sha256=attempt.digest.hexdigest() if streamed else "",
+            sha256=attempt.digest.sha256() if streamed else "",
             crc64=crc64,
             md5=md5.hex() if md5 else "",
             assurance=Assurance.COMPUTED if streamed else _assurance(md5),

@@ -7,7 +7,7 @@ from typing import Final
 
 from awscrt import checksums
 
-from data_plane.domain.errors import CopyUnavailableError, SourceDigestMismatchError
+from data_plane.domain.errors import SourceDigestMismatchError
 from data_plane.domain.object_copy import BLOCK_SIZES, Assurance, Block, CopyMode, CopyStatus, ObjectCopy
 from data_plane.services.copy_context import CopyContext
 
@@ -53,18 +53,18 @@ class WholeCopy:
         Raises:
             CopyUnavailableError: the service has no such call.
         """
-        grant = await self.context.retried(lambda: self.context.source.grant(copy.source))
-        if grant is None:
-            raise CopyUnavailableError("The source gives no access to a storage service.")
         again = copy.status is CopyStatus.COMMITTING
 
         def outcome_is_unknown() -> None:
             nonlocal again
             again = True
 
-        crc64 = await self.context.request(
-            lambda: self.context.sink.copy_whole(copy, grant, again=again), on_error=outcome_is_unknown
-        )
+        async def fetch() -> int | None:
+            return await self.context.granted(
+                copy.source, lambda grant: self.context.sink.copy_whole(copy, grant, again=again)
+            )
+
+        crc64 = await self.context.request(fetch, on_error=outcome_is_unknown)
         self.context.meter.staged(copy.source.size)
         return replace(
             copy,

@@ -13,6 +13,7 @@ from control_plane.adapters.sql_stores import migrate_stores, open_stores
 from control_plane.ports.stores import StatefulEntityStore, Stores
 from sql_storage.database import Database
 from tests import control_plane_entities as examples
+from tests.conformance.flow_stores import FlowStores, OpenFlowStores, flow_stores_in_memory, opened_flow_stores
 from tests.conformance.stateful_subject import Subject
 from tests.postgres_server import PostgresServer, installed_binaries
 
@@ -103,3 +104,21 @@ def subject(request: pytest.FixtureRequest, open_again: OpenStores) -> Subject:
 @pytest.fixture
 async def store(subject: Subject) -> StatefulEntityStore[Any]:
     return await subject.open_again()
+
+
+@pytest.fixture
+async def open_flow_stores(storage: str | None) -> AsyncIterator[OpenFlowStores]:
+    """Opens the stores of flows, any number of times, as another process would; memory is there only once."""
+    shared = flow_stores_in_memory()
+    async with AsyncExitStack() as stack:
+
+        async def opened() -> FlowStores:
+            return shared if storage is None else await opened_flow_stores(storage, stack)
+
+        yield opened
+
+
+@pytest.fixture
+async def flow_stores(open_flow_stores: OpenFlowStores) -> FlowStores:
+    """The stores of flows, empty."""
+    return await open_flow_stores()

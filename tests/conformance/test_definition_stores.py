@@ -1,7 +1,7 @@
 """One text over every store of definitions: what `DefinitionStore` promises."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
@@ -22,6 +22,11 @@ MAKERS: dict[str, Callable[..., Any]] = {
     "assets": examples.asset,
     "policy_definitions": examples.policy_definition,
     "contract_definitions": examples.contract_definition,
+    "data_plane_registrations": examples.data_plane_registration,
+}
+CHANGED_DEFINITION = {"private_properties": {"colour": "red"}, "created_at": examples.moment(1)}
+CHANGES = {
+    "data_plane_registrations": {"endpoint": "https://other.example", "labels": ("a",), "credentials": None},
 }
 FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -32,6 +37,8 @@ class Subject:
 
     make: Callable[..., Any]
     store: DefinitionStore[Any]
+    changes: Mapping[str, Any]
+    """Something else for members of it."""
 
 
 @pytest.fixture(params=list(MAKERS))
@@ -41,7 +48,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 async def subject(kind: str, stores: Stores) -> Subject:
-    return Subject(MAKERS[kind], getattr(stores, kind))
+    return Subject(MAKERS[kind], getattr(stores, kind), CHANGES.get(kind, CHANGED_DEFINITION))
 
 
 async def test_a_definition_is_found_as_it_was_created(subject: Subject) -> None:
@@ -60,7 +67,7 @@ async def test_the_same_id_twice_is_a_conflict_and_changes_nothing(subject: Subj
 async def test_a_replaced_definition_is_the_new_one(subject: Subject) -> None:
     await subject.store.create(subject.make("one"))
     await subject.store.create(subject.make("two"))
-    changed = subject.make("one", private_properties={"colour": "red"}, created_at=examples.moment(1))
+    changed = subject.make("one", **subject.changes)
     await subject.store.replace(changed)
     assert await subject.store.find("one") == changed
     assert await subject.store.find("two") == subject.make("two")

@@ -57,6 +57,7 @@ class MemorySource:
     """Whether a storage service may read these objects by itself."""
     md5: bytes | None = None
     """What the source says of every object."""
+    granted_anew: bool = False
     listings: list[str | None] = field(default_factory=list)
     """From where each listing began."""
     before_page: Callable[[str], None] = lambda _first: None
@@ -72,7 +73,8 @@ class MemorySource:
     async def current(self, source: SourceObject) -> SourceObject:
         return source_object(source.name, self.contents[source.name])
 
-    async def grant(self, source: SourceObject) -> ReadGrant | None:
+    async def grant(self, source: SourceObject, *, anew: bool = False) -> ReadGrant | None:
+        self.granted_anew |= anew
         return ReadGrant("Memory", f"memory:{source.name}") if self.grants else None
 
     async def read(self, source: SourceObject, offset: int, length: int) -> Block:
@@ -202,15 +204,30 @@ class MemoryControlPlane:
 
     told: list[tuple[str, str, DataFlowStatusMessage]] = field(default_factory=list)
     error: ConnectorError | None = None
+    fresh: DataAddress = field(default_factory=lambda: DataAddress("Memory"))
+    """What it answers when a credential is asked for."""
 
-    async def completed(self, _base: str, flow_id: str, message: DataFlowStatusMessage) -> None:
-        self._tell("completed", flow_id, message)
+    async def prepared(self, flow: DataFlow, message: DataFlowStatusMessage) -> None:
+        self._tell("prepared", flow.id, message)
 
-    async def errored(self, _base: str, flow_id: str, message: DataFlowStatusMessage) -> None:
-        self._tell("errored", flow_id, message)
+    async def started(self, flow: DataFlow, message: DataFlowStatusMessage) -> None:
+        self._tell("started", flow.id, message)
 
-    async def progress(self, _base: str, flow_id: str, message: DataFlowStatusMessage) -> None:
-        self._tell("progress", flow_id, message)
+    async def completed(self, flow: DataFlow, message: DataFlowStatusMessage) -> None:
+        self._tell("completed", flow.id, message)
+
+    async def errored(self, flow: DataFlow, message: DataFlowStatusMessage) -> None:
+        self._tell("errored", flow.id, message)
+
+    async def progress(self, flow: DataFlow, message: DataFlowStatusMessage) -> None:
+        self._tell("progress", flow.id, message)
+
+    async def suspended(self, flow: DataFlow, message: DataFlowStatusMessage) -> None:
+        self._tell("suspended", flow.id, message)
+
+    async def credential(self, flow: DataFlow, message: DataFlowStatusMessage) -> DataAddress:
+        self._tell("credential", flow.id, message)
+        return self.fresh
 
     def _tell(self, kind: str, flow_id: str, message: DataFlowStatusMessage) -> None:
         if self.error is not None:

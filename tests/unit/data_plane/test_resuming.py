@@ -156,8 +156,22 @@ async def test_a_service_that_cannot_reach_the_source_makes_the_flow_streamed() 
     run.sink.before_fetch = unreachable
     meter = await run.run()
     assert run.sink.objects == run.source.contents
-    assert len(tries) == 1, "decided once for the flow"
+    assert len(set(tries)) == 1, "decided once for the flow, with the first object"
+    assert run.source.granted_anew, "the key of the source may have been rotated"
     assert meter.counters().copy_mode is CopyMode.STREAMED
+
+
+async def test_a_grant_that_was_made_with_a_rotated_key_is_made_anew() -> None:
+    run = server_side()
+
+    def refuse_the_first(_name: str, _offset: int) -> None:
+        if not run.source.granted_anew:
+            raise CopyUnavailableError("the source refused")
+
+    run.sink.before_fetch = refuse_the_first
+    meter = await run.run()
+    assert meter.counters().copy_mode is CopyMode.SERVER_SIDE
+    assert run.sink.objects == run.source.contents
 
 
 async def test_a_forced_mode_is_kept_or_fails() -> None:
