@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 DONE := $(VENV)/.done
 
 .DEFAULT_GOAL := help
-.PHONY: help setup install demo test test-unit check fix docs lock clean
+.PHONY: help setup install demo test test-unit tck-dps soak benchmark check fix docs lock clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,15 @@ test: setup ## run every test; choose some with ARGS='-k name'
 
 test-unit: install ## run the tests that need no service
 	$(BIN)/pytest tests/unit tests/architecture $(ARGS)
+
+tck-dps: install ## run the public conformance kit of Data Plane Signaling (needs Java and Maven)
+	$(BIN)/python -m tests.tck.dps_kit
+
+soak: setup ## copy under random faults and kills for SOAK_MINUTES (10); SOAK_SEED repeats a run
+	$(BIN)/pytest tests/soak/random_faults.py --timeout=0 -p no:randomly --log-cli-level=INFO $(ARGS)
+
+benchmark: setup ## compare the data plane with its peers, as docs/benchmarks.md says
+	$(BIN)/python -m benchmarks $(ARGS)
 
 check: install ## format, lint, types, arrows between packages, dependencies
 	$(BIN)/ruff format --check .

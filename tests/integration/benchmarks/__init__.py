@@ -1,0 +1,1 @@
+"""The benchmark runs from end to end, in seconds."""

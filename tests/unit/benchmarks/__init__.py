@@ -1,0 +1,1 @@
+"""The benchmark's own arithmetic and words; the runs are in tests/integration/benchmarks."""
