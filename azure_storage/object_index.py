@@ -50,10 +50,6 @@ class ObjectIndex:
         for row in self._database.execute("SELECT name, size, etag, md5 FROM object ORDER BY name"):
             yield _placed(row)
 
-    def __len__(self) -> int:
-        count: int = self._database.execute("SELECT count(*) FROM object").fetchone()[0]
-        return count
-
     def _take(self, name: str) -> PlacedObject | None:
         key = (name.encode(errors="surrogateescape"),)
         row = self._database.execute("SELECT name, size, etag, md5 FROM object WHERE name = ?", key).fetchone()

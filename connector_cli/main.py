@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from connector_cli.commands import config, contracts, identity, processes, transfers, vault
+from connector_cli.commands import config, contracts, identity, processes, transfers, vault, verify
 
 app = typer.Typer(
     name="connector",
@@ -35,6 +35,7 @@ app.command("negotiate", rich_help_panel=_USE)(contracts.negotiate)
 app.command("transfer", rich_help_panel=_USE)(transfers.transfer)
 app.command("status", rich_help_panel=_USE)(transfers.status)
 app.command("deprovision", rich_help_panel=_USE)(transfers.deprovision)
+app.command("verify", rich_help_panel=_USE)(verify.verify)
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,4 +1,3 @@
-import hashlib
 import json
 from typing import Any
 
@@ -6,18 +5,12 @@ import pytest
 
 from azure_storage.errors import MarkerMalformedError
 from azure_storage.markers import (
-    MANIFEST_PAGE_ENTRIES,
     MARKER_MAX_BYTES,
-    PAGE_MAX_BYTES,
     CompleteMarker,
     FailedMarker,
-    ManifestEntry,
-    ManifestPageBuilder,
-    manifest_digest,
-    manifest_page_name,
+    is_marker,
     parse_complete_marker,
     parse_failed_marker,
-    parse_manifest_page,
 )
 
 DIGEST = "ab" * 32
@@ -30,10 +23,6 @@ COMPLETE_MARKER = CompleteMarker(
     pages=1,
     manifest_sha256=DIGEST,
 )
-
-
-def _entry(name: str = "a", **changes: Any) -> ManifestEntry:
-    return ManifestEntry(**{"name": name, "size_bytes": 1, "etag_source": '"0x1"', "sha256": DIGEST, **changes})
 
 
 def test_complete_is_camel_case_json_and_survives_reading() -> None:
@@ -58,7 +47,7 @@ def test_failed_leaves_out_what_is_not_known() -> None:
 
 
 def test_members_of_a_later_version_are_ignored() -> None:
-    members = {**json.loads(COMPLETE_MARKER.to_bytes()), "signature": "x"}
+    members = {**json.loads(COMPLETE_MARKER.to_bytes()), "later": "x"}
     assert parse_complete_marker(json.dumps(members).encode()) == COMPLETE_MARKER
 
 
@@ -73,6 +62,8 @@ def test_members_of_a_later_version_are_ignored() -> None:
         {"manifestSha256": DIGEST.upper()},
         {"nonce": None},
         {"nonce": "n" * 513},
+        {"signature": 1},
+        {"signedAt": "2026-03-01T12:00:00"},
     ],
 )
 def test_a_marker_with_a_wrong_member_is_refused_by_its_name(changes: dict[str, Any]) -> None:
@@ -94,8 +85,6 @@ def test_sizes_are_capped_before_parsing() -> None:
         parse_complete_marker(COMPLETE_MARKER.to_bytes() + b" " * MARKER_MAX_BYTES)
     with pytest.raises(MarkerMalformedError, match="larger"):
         parse_failed_marker(b" " * (MARKER_MAX_BYTES + 1))
-    with pytest.raises(MarkerMalformedError, match="larger"):
-        parse_manifest_page(b"\n" * (PAGE_MAX_BYTES + 1), number=1)
 
 
 def test_a_refusal_does_not_repeat_what_the_outsider_wrote() -> None:
@@ -112,59 +101,8 @@ def test_the_largest_failed_marker_fits_its_own_limit() -> None:
     assert parse_failed_marker(marker.to_bytes()) == marker
 
 
-def test_pages_are_numbered_from_one_in_the_order_of_their_names() -> None:
-    assert manifest_page_name(1) == ".manifest/00001.ndjson"
-    assert sorted(manifest_page_name(n) for n in (10, 9, 99_999)) == [manifest_page_name(n) for n in (9, 10, 99_999)]
-
-
-def test_the_manifest_digest_is_over_the_pages_digests_in_order() -> None:
-    one, two = hashlib.sha256(b"1").digest(), hashlib.sha256(b"2").digest()
-    assert manifest_digest([one, two]) == hashlib.sha256(one + two).hexdigest()
-    assert manifest_digest([one, two]) != manifest_digest([two, one])
-    assert manifest_digest([]) == hashlib.sha256(b"").hexdigest()
-
-
-def test_a_page_ends_at_its_number_of_entries() -> None:
-    builder = ManifestPageBuilder()
-    entry = _entry()
-    assert all(builder.add(entry) is None for _ in range(MANIFEST_PAGE_ENTRIES))
-    page = builder.add(_entry("last"))
-    assert page is not None
-    assert len(parse_manifest_page(page, number=1)) == MANIFEST_PAGE_ENTRIES
-    rest = builder.finish()
-    assert rest is not None
-    assert [entry.name for entry in parse_manifest_page(rest, number=2)] == ["last"]
-    assert builder.finish() is None
-
-
-def test_a_page_ends_before_its_number_of_bytes_and_no_entry_is_lost() -> None:
-    builder = ManifestPageBuilder()
-    entry = _entry("数" * 1024)
-    pages = [page for page in (builder.add(entry) for _ in range(3000)) if page]
-    pages.append(builder.finish() or b"")
-    assert len(pages) > 1
-    assert all(len(page) <= PAGE_MAX_BYTES for page in pages)
-    assert sum(len(parse_manifest_page(page, number=1)) for page in pages) == 3000
-
-
-def test_a_page_of_another_shape_names_page_and_line() -> None:
-    page = _entry().to_bytes() + b"\n" + b'{"name": ""}\n'
-    with pytest.raises(MarkerMalformedError, match=r"00003\.ndjson line 2"):
-        parse_manifest_page(page, number=3)
-
-
-def test_too_many_lines_are_refused_before_they_are_read() -> None:
-    with pytest.raises(MarkerMalformedError, match="lines"):
-        parse_manifest_page(b"{}\n" * (MANIFEST_PAGE_ENTRIES + 1), number=1)
-
-
-@pytest.mark.parametrize("members", [{"sha256": None}, {"assurance": "service-reported"}, {"assurance": "hearsay"}])
-def test_an_entry_has_the_digest_that_its_assurance_speaks_of(members: dict[str, Any]) -> None:
-    wire = {**json.loads(_entry().to_bytes()), **members}
-    with pytest.raises(MarkerMalformedError):
-        parse_manifest_page(json.dumps(wire).encode(), number=1)
-
-
-def test_a_name_with_line_breaks_stays_one_line() -> None:
-    page = _entry("a\nb\u2028c").to_bytes() + b"\n"
-    assert [entry.name for entry in parse_manifest_page(page, number=1)] == ["a\nb\u2028c"]
+@pytest.mark.parametrize("name", [".complete", ".failed", ".manifest", ".manifest/00001.ndjson", ".manifest/x/y"])
+def test_the_names_that_a_transfer_keeps_for_itself(name: str) -> None:
+    assert is_marker(name)
+    assert not is_marker(f"folder/{name}")
+    assert not is_marker(f"{name}x" if "/" not in name else f"x{name}")

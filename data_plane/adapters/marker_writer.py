@@ -1,6 +1,7 @@
-"""The markers of a flow as the bytes that stand in Azure: manifest pages and `.complete`, or `.failed`.
+"""The markers of a flow as the bytes that stand at the destination: manifest pages and `.complete`, or `.failed`.
 
-The format is `azure_storage.markers`. Written again after a crash, the same bytes stand at the same names.
+The format is `azure_storage.markers` and `azure_storage.manifest`, whatever the destination's technology. Written again
+after a crash, they say the same (a signature and its time differ, what they are about does not).
 """
 
 import hashlib
@@ -11,6 +12,7 @@ from azure_storage.crc64 import hex_crc64
 from azure_storage.manifest import ManifestEntry, ManifestPageBuilder, manifest_digest, manifest_page_name
 from azure_storage.markers import COMPLETE, FAILED, CompleteMarker, FailedMarker
 from connector_spi.log_context import redacted
+from data_plane.adapters.receipt_signer import ReceiptSigner
 from data_plane.domain.data_flow import DataFlow, DataFlowFailure
 from data_plane.domain.object_copy import ObjectCopy
 
@@ -23,8 +25,10 @@ _MESSAGE_LENGTH: Final = 2000
 """Characters of a failure's message; keeps `.failed` under the size that readers accept."""
 
 
-async def write_complete(flow: DataFlow, published: AsyncIterator[ObjectCopy], write: WriteBlob) -> None:
-    """Write the manifest pages, then `.complete` as the very last object."""
+async def write_complete(
+    flow: DataFlow, published: AsyncIterator[ObjectCopy], write: WriteBlob, *, signer: ReceiptSigner | None = None
+) -> None:
+    """Write the manifest pages, then `.complete` as the very last object; without a signer it is not signed."""
     digests: list[bytes] = []
     objects = size = 0
 
@@ -47,11 +51,15 @@ async def write_complete(flow: DataFlow, published: AsyncIterator[ObjectCopy], w
         pages=len(digests),
         manifest_sha256=manifest_digest(digests),
     )
+    if signer is not None:
+        marker = await signer.signed(marker, participant_id=flow.participant_id)
     await write(COMPLETE, marker.to_bytes(), _JSON)
 
 
-async def write_failed(flow: DataFlow, failure: DataFlowFailure, write: WriteBlob) -> None:
-    """Write `.failed`."""
+async def write_failed(
+    flow: DataFlow, failure: DataFlowFailure, write: WriteBlob, *, signer: ReceiptSigner | None = None
+) -> None:
+    """Write `.failed`; without a signer it is not signed."""
     marker = FailedMarker(
         nonce=flow.nonce,
         process_id=flow.marker_process_id,
@@ -60,6 +68,8 @@ async def write_failed(flow: DataFlow, failure: DataFlowFailure, write: WriteBlo
         retryable=failure.retryable,
         message=redacted(failure.message)[:_MESSAGE_LENGTH],
     )
+    if signer is not None:
+        marker = await signer.signed(marker, participant_id=flow.participant_id)
     await write(FAILED, marker.to_bytes(), _JSON)
 
 

@@ -1,0 +1,1 @@
+"""`connector verify`: reads what a transfer delivered and compares it with its receipt."""
