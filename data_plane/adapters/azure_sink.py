@@ -44,7 +44,8 @@ from connector_spi.data_address import AZURE_STORAGE
 from connector_spi.errors import TransientError
 from data_plane.adapters.azure_blob_properties import blob_metadata
 from data_plane.adapters.azure_credential import WriteCredential
-from data_plane.adapters.azure_markers import write_complete, write_failed
+from data_plane.adapters.marker_writer import write_complete, write_failed
+from data_plane.adapters.receipt_signer import ReceiptSigner
 from data_plane.domain.data_flow import DataFlow, DataFlowFailure
 from data_plane.domain.errors import (
     CopySourceSilentError,
@@ -105,6 +106,7 @@ class AzureStorageDataSink:
         endpoints: StorageEndpoints,
         clock: Clock,
         rules: AzureSinkRules,
+        signer: ReceiptSigner | None = None,
     ) -> None:
         self._flow = flow
         self._place = AzureBlobAddress.of_destination(flow.destination)
@@ -114,6 +116,7 @@ class AzureStorageDataSink:
         self._endpoints = endpoints
         self._clock = clock
         self._rules = rules
+        self._signer = signer
         self._lenient_until: datetime | None = (flow.started_at or flow.created_at) + rules.signature_grace
         self._evidence_may_stand = False
         """Whether `.complete` was sent and its answer lost, so that the reader may have seen it."""
@@ -202,7 +205,7 @@ class AzureStorageDataSink:
     async def mark_complete(self, published: AsyncIterator[ObjectCopy], *, again: bool) -> None:
         """Write the manifest pages, then `.complete`."""
         try:
-            await write_complete(self._flow, published, self._write)
+            await write_complete(self._flow, published, self._write, signer=self._signer)
         except _SHUT_OUT as error:
             if not (again or self._evidence_may_stand):
                 raise
@@ -210,7 +213,7 @@ class AzureStorageDataSink:
 
     async def mark_failed(self, failure: DataFlowFailure) -> None:
         """Write `.failed`."""
-        await write_failed(self._flow, failure, self._write)
+        await write_failed(self._flow, failure, self._write, signer=self._signer)
 
     async def _is_ours(self, copy: ObjectCopy) -> bool:
         ids, properties = _block_ids(copy), self._commit_properties(copy)

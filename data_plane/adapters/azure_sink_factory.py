@@ -16,6 +16,7 @@ from data_plane.adapters.azure_addresses import understood
 from data_plane.adapters.azure_blob_properties import blob_metadata
 from data_plane.adapters.azure_credential import WriteCredentials
 from data_plane.adapters.azure_sink import AzureSinkRules, AzureStorageDataSink
+from data_plane.adapters.receipt_signer import ReceiptSigner
 from data_plane.domain.data_flow import DataFlow
 from data_plane.domain.object_copy import SourceObject
 
@@ -32,6 +33,7 @@ class AzureStorageSinkFactory:
         endpoints: StorageEndpoints,
         clock: Clock,
         rules: AzureSinkRules,
+        signer: ReceiptSigner | None = None,
     ) -> None:
         self._credentials = credentials
         self._blobs = blobs
@@ -39,6 +41,7 @@ class AzureStorageSinkFactory:
         self._endpoints = endpoints
         self._clock = clock
         self._rules = rules
+        self._signer = signer
 
     def accepted(self, address: DataAddress) -> DataAddress:
         """The address, without what is not understood of it; a bad one, or one without a credential, is refused."""
@@ -74,4 +77,5 @@ class AzureStorageSinkFactory:
             endpoints=self._endpoints,
             clock=self._clock,
             rules=self._rules,
+            signer=self._signer,
         )

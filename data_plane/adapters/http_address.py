@@ -1,8 +1,9 @@
 """HttpDataAddress: what a DataAddress of type HttpData says, read and checked.
 
 Property names are EDC's where EDC has them (`baseUrl`, `path`, `queryParams`, `method`, `contentType`, `name`,
-`header:<name>`, `secretName`). A credential is never a property: it comes as `secret` and rests in the vault under
-`keyName`; `authHeader` (default: Authorization) and `authType` (`bearer`, or nothing) say how it is sent.
+`header:<name>`, `secretName`). A credential is never a property: it comes as `secret`, or as the `authorization` of
+Data Plane Signaling's http profile, and rests in the vault; `authHeader` (default: Authorization) and `authType`
+(`bearer`, or nothing) say how it is sent.
 """
 
 import re
@@ -20,7 +21,15 @@ from connector_spi.outbound_addresses import OutboundAddressPolicy
 HTTP_DATA: Final = "HttpData"
 
 _HEADER_PREFIX: Final = "header:"
-_COMMON: Final = frozenset({"baseUrl", "path", "queryParams", "method", "name", "authHeader", "authType", KEY_NAME})
+_AUTHORIZATION_ALIAS: Final = "authorizationKeyName"
+"""Where the `authorization` of Data Plane Signaling's http profile rests."""
+_OF_PULL: Final = frozenset({"refreshTokenKeyName", "refreshTokenType", "refreshEndpoint", "expiresIn"})
+"""What a pull's address says of its token's renewal; kept, not used for a request."""
+_COMMON: Final = (
+    _OF_PULL
+    | {_AUTHORIZATION_ALIAS}
+    | {"baseUrl", "path", "queryParams", "method", "name", "authHeader", "authType", KEY_NAME}
+)
 _OF_DESTINATION: Final = frozenset({"contentType", "overwrite"})
 _WITHOUT_EFFECT: Final = frozenset(
     {"type", "endpointType", "nonChunkedTransfer", "proxyPath", "proxyQueryParams", "proxyBody", "proxyMethod"}
@@ -121,7 +130,7 @@ class HttpDataAddress:
             headers=_headers(kept),
             auth_header=_token("authHeader", kept.get("authHeader", "Authorization")),
             is_bearer=auth_type == "bearer",
-            key_name=kept.get(KEY_NAME),
+            key_name=kept.get(KEY_NAME) or kept.get(_AUTHORIZATION_ALIAS),
             content_type=kept.get("contentType"),
             may_overwrite=_flag(kept, "overwrite"),
         )
@@ -185,6 +194,8 @@ def _url(address: DataAddress) -> URL:
             "Write the query as queryParams, a credential as secret.",
         )
     path = address.get("path").lstrip("/")
+    if any(mark in path for mark in "?#\\"):
+        raise _refused("path", path, "holds a question mark, a hash or a backslash", "Percent-encode it.")
     try:
         whole = URL(f"{base.rstrip('/')}/{path}" if path else base)
     except ValueError as error:

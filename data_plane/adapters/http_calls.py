@@ -44,6 +44,8 @@ class HttpCalls:
                 method, url, headers={**self._headers, **headers}, data=data, seconds=seconds
             ) as answer:
                 if answer.status >= _FIRST_ERROR and answer.status not in also:
+                    # Else the body would be sent to its end before the connection is let go.
+                    answer.close()
                     retry_after = answer.headers.get("Retry-After", "")
                     raise error_of(method, resource, status=answer.status, retry_after=retry_after)
                 yield answer

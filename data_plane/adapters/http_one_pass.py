@@ -66,19 +66,24 @@ class OnePass:
             raise
 
     async def _read(self, offset: int, length: int) -> bytearray:
+        answer = await self._answer_before(offset)
+        for checkpoint in sorted(at for at in {*self._known, offset} if self._position < at <= offset):
+            await self._skip_to(answer, checkpoint)
+        buffer = bytearray(length)
+        with memoryview(buffer) as view:
+            while (filled := self._position - offset) < length:
+                chunk = await self._received(answer, length - filled)
+                view[filled : filled + len(chunk)] = chunk
+        self._check()
+        return buffer
+
+    async def _answer_before(self, offset: int) -> aiohttp.ClientResponse:
+        """The open answer, or a new one where that one is past the offset."""
         if self._answer is None or self._position > offset:
             await self.aclose()
             self._answer = await self._pass.enter_async_context(self._opened())
             self._position, self._digest = 0, hashlib.sha256()
-        for checkpoint in sorted(at for at in {*self._known, offset} if self._position < at <= offset):
-            await self._skip_to(self._answer, checkpoint)
-        buffer = bytearray(length)
-        with memoryview(buffer) as view:
-            while (filled := self._position - offset) < length:
-                chunk = await self._received(self._answer, length - filled)
-                view[filled : filled + len(chunk)] = chunk
-        self._check()
-        return buffer
+        return self._answer
 
     async def _skip_to(self, answer: aiohttp.ClientResponse, offset: int) -> None:
         while self._position < offset:

@@ -66,8 +66,8 @@ class HttpDataSink:
             return
         raise HttpObjectExistsError(resource=_shown(url))
 
-    async def put_whole(self, copy: ObjectCopy, data: Block, *, again: bool) -> int | None:
-        """Publish in one request; there is no checksum that every server tells."""
+    async def put_whole(self, copy: ObjectCopy, data: Block, *, again: bool) -> None:
+        """Publish in one request."""
         try:
             await self._sent(copy, pieces(data))
         except HttpPreconditionFailedError:
@@ -75,9 +75,8 @@ class HttpDataSink:
         except TransientError:
             self._unknown.add(copy.sequence)
             raise
-        return None
 
-    async def stage_block(self, copy: ObjectCopy, index: int, data: Block) -> int | None:
+    async def stage_block(self, copy: ObjectCopy, index: int, data: Block) -> None:
         """Feed the open request; the first block opens it."""
         if index == 0:
             await self._drop(copy)
@@ -94,7 +93,6 @@ class HttpDataSink:
             if isinstance(error, HttpPreconditionFailedError):
                 raise HttpObjectExistsError(resource=_shown(self._url(copy))) from error
             raise
-        return None
 
     async def copy_whole(self, copy: ObjectCopy, grant: ReadGrant, *, again: bool) -> int | None:
         """Never possible."""
@@ -210,7 +208,8 @@ class HttpDataSinkFactory:
 
 def _own_alias(flow: DataFlow, alias: str) -> str:
     """The counterparty chose the address that the secret is sent to, so no secret but this flow's own may go there."""
-    own = {vault_alias(flow.id, "destination"), f"transfer-process-{flow.id}-data-address"}
+    own = {vault_alias(flow.id, "destination"), vault_alias(flow.id, "destination-authorization")}
+    own |= {f"transfer-process-{flow.id}-data-address"}
     if alias not in own:
         raise InvalidInputError(
             field=KEY_NAME,

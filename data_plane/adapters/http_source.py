@@ -36,11 +36,11 @@ from data_plane.adapters.http_object import (
 )
 from data_plane.adapters.http_one_pass import OnePass
 from data_plane.domain.errors import SourceObjectChangedError
-from data_plane.domain.object_copy import MIN_BLOCK_SIZE, Block, SourceObject
+from data_plane.domain.object_copy import BLOCK_SIZES, Block, CopyMode, SourceObject
 from data_plane.ports.data_source import ReadGrant, SourcePage
 from outbound_http.guarded_session import GuardedSession
 
-DIGEST_MAX_BYTES: Final = MIN_BLOCK_SIZE
+DIGEST_MAX_BYTES: Final = BLOCK_SIZES[CopyMode.STREAMED]
 """Largest object that is pinned by its digest: it is read whole for each read, so it has to be one block."""
 CALL_SECONDS: Final = 300.0
 
@@ -58,7 +58,7 @@ class HttpDataSource:
         self._digest_max_bytes = digest_max_bytes
         self._serves_ranges = True
         """Until the server has shown that it does not."""
-        self._once = f"{ONCE}{secrets.token_hex(16)}"
+        self._once = _once()
         self._one_pass: OnePass | None = None
 
     @property
@@ -88,7 +88,13 @@ class HttpDataSource:
         except HttpPreconditionFailedError as error:
             raise SourceObjectChangedError(error.message) from error
 
-    async def grant(self, source: SourceObject) -> ReadGrant | None:
+    async def current(self, source: SourceObject) -> SourceObject:
+        """The object as the server describes it now."""
+        await self.aclose()
+        self._one_pass, self._once = None, _once()
+        return await self._described()
+
+    async def grant(self, source: SourceObject, *, anew: bool = False) -> ReadGrant | None:
         """None: an address with a header cannot be handed to a storage service."""
         return None
 
@@ -239,3 +245,7 @@ class HttpDataSourceFactory:
             yield source
         finally:
             await source.aclose()
+
+
+def _once() -> str:
+    return f"{ONCE}{secrets.token_hex(16)}"

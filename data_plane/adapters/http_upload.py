@@ -56,7 +56,7 @@ class Upload:
         Raises:
             PermanentError, TransientError: what the server answered, or that it did not.
         """
-        if self._last and not self._answer.done():
+        if self._last:
             await self._sent(memoryview(self._last))
         self._blocks.put_nowait(None)
         await self._answer
@@ -71,7 +71,7 @@ class Upload:
         taken = asyncio.get_running_loop().create_future()
         self._blocks.put_nowait((view, taken))
         await asyncio.wait({self._answer, taken}, return_when=asyncio.FIRST_COMPLETED)
-        if self._answer.done() and not self.is_whole:
+        if not taken.done():
             self._answer.result()
             raise StagedBlocksLostError("The server answered before it had the whole object.")
 

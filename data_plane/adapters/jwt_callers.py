@@ -20,6 +20,8 @@ class JwtRules:
 
     audience: str
     configured: RegisteredControlPlane | None = None
+    once: bool = False
+    """Whether a token is accepted once."""
     unsigned_allowed: bool = False
     """Whether tokens of a control plane that named no keys are believed unchecked; for development."""
 
@@ -52,7 +54,7 @@ class JwtCallers:
     def _verifier(self, of: RegisteredControlPlane) -> JwtVerifier:
         key = RegisteredKey(of.id, repr(of.jwks), of.jwks_uri)
         if key not in self._verifiers:
-            # A registration that was replaced leaves nothing behind: its keys must not open anything any more.
+            # Verifiers of registrations that were replaced since are not kept.
             self._verifiers = {k: v for k, v in self._verifiers.items() if k.control_plane_id != of.id}
             self._verifiers[key] = self._new_verifier(of)
         return self._verifiers[key]
@@ -65,7 +67,7 @@ class JwtCallers:
             keys = FetchedKeys(self._guarded, of.jwks_uri)
         elif not self._rules.unsigned_allowed:
             raise UnauthenticatedError("This control plane named no keys that its tokens can be checked with.")
-        rules = TokenRules(audience=self._rules.audience, subject=of.id)
+        rules = TokenRules(audience=self._rules.audience, subject=of.id, once=self._rules.once)
         return JwtVerifier(keys, rules, self._clock, insecure=self._rules.unsigned_allowed)
 
 

@@ -11,10 +11,11 @@ from typing import Final, TypeVar
 from azure_storage.object_names import check_object_name
 from connector_spi.data_address import DataAddress
 from connector_spi.errors import InvalidInputError
-from data_plane.adapters.azure_markers import write_complete, write_failed
 from data_plane.adapters.local_file_errors import LocalFileExistsError, local_errors
 from data_plane.adapters.local_file_root import PATH, FileRoot, FileThreads, path_parts
 from data_plane.adapters.local_file_staging import STAGING_PREFIX, BlockSize, StagedFiles
+from data_plane.adapters.marker_writer import write_complete, write_failed
+from data_plane.adapters.receipt_signer import ReceiptSigner
 from data_plane.domain.data_flow import DataFlow, DataFlowFailure
 from data_plane.domain.errors import CopyUnavailableError
 from data_plane.domain.object_copy import Block, ObjectCopy, SourceObject, block_size_for
@@ -33,10 +34,13 @@ _TRAITS: Final = SinkTraits()
 class LocalFileDataSink:
     """Implements `data_plane.ports.data_sink.DataSink`."""
 
-    def __init__(self, flow: DataFlow, files: StagedFiles, threads: FileThreads) -> None:
+    def __init__(
+        self, flow: DataFlow, files: StagedFiles, threads: FileThreads, *, signer: ReceiptSigner | None = None
+    ) -> None:
         self._flow = flow
         self._files = files
         self._threads = threads
+        self._signer = signer
 
     @property
     def traits(self) -> SinkTraits:
@@ -49,7 +53,7 @@ class LocalFileDataSink:
         if await self._at(name, lambda: self._files.is_taken(name)):
             raise LocalFileExistsError(f"{name}: a file of this name exists already, and nothing is overwritten.")
 
-    async def put_whole(self, copy: ObjectCopy, data: Block, *, again: bool) -> int | None:
+    async def put_whole(self, copy: ObjectCopy, data: Block, *, again: bool) -> None:
         """Write beside, then give it its name. A file of ours is known by its inode, so `again` changes nothing."""
 
         def put() -> None:
@@ -57,12 +61,10 @@ class LocalFileDataSink:
             self._files.publish(copy)
 
         await self._at(copy.destination_name, put)
-        return None
 
-    async def stage_block(self, copy: ObjectCopy, index: int, data: Block) -> int | None:
-        """Write the block to its place in the staged file; the disk tells no checksum."""
+    async def stage_block(self, copy: ObjectCopy, index: int, data: Block) -> None:
+        """Write the block to its place in the staged file."""
         await self._at(copy.destination_name, lambda: self._files.write_block(copy, index, data))
-        return None
 
     async def copy_whole(self, copy: ObjectCopy, grant: ReadGrant, *, again: bool) -> int | None:
         """Never possible."""
@@ -86,12 +88,12 @@ class LocalFileDataSink:
 
     async def mark_complete(self, published: AsyncIterator[ObjectCopy], *, again: bool) -> None:
         """Write the manifest pages, then `.complete`, and remove what is staged."""
-        await write_complete(self._flow, published, self._write)
+        await write_complete(self._flow, published, self._write, signer=self._signer)
         await self._at(self._flow.id, self._files.remove)
 
     async def mark_failed(self, failure: DataFlowFailure) -> None:
         """Write `.failed`, and remove what is staged."""
-        await write_failed(self._flow, failure, self._write)
+        await write_failed(self._flow, failure, self._write, signer=self._signer)
         await self._at(self._flow.id, self._files.remove)
 
     async def _write(self, name: str, content: bytes, _content_type: str) -> None:
@@ -105,10 +107,18 @@ class LocalFileDataSink:
 class LocalFileDataSinkFactory:
     """Implements `data_plane.ports.data_sink.DataSinkFactory` for LocalFile."""
 
-    def __init__(self, root: FileRoot, threads: FileThreads, *, block_size: BlockSize = block_size_for) -> None:
+    def __init__(
+        self,
+        root: FileRoot,
+        threads: FileThreads,
+        *,
+        block_size: BlockSize = block_size_for,
+        signer: ReceiptSigner | None = None,
+    ) -> None:
         self._root = root
         self._threads = threads
         self._block_size = block_size
+        self._signer = signer
 
     def accepted(self, address: DataAddress) -> DataAddress:
         """The address with its path, and the wished name, alone."""
@@ -135,4 +145,4 @@ class LocalFileDataSinkFactory:
         """The sink; there is no credential."""
         place = path_parts(flow.destination)
         files = StagedFiles(self._root, place, flow_id=flow.id, block_size=self._block_size)
-        yield LocalFileDataSink(flow, files, self._threads)
+        yield LocalFileDataSink(flow, files, self._threads, signer=self._signer)

@@ -64,18 +64,28 @@ class LocalFileDataSource:
         """The bytes, of the version that was listed."""
         return await self._threads(lambda: self._read(source, offset, length))
 
-    async def grant(self, source: SourceObject) -> ReadGrant | None:
+    async def current(self, source: SourceObject) -> SourceObject:
+        """The file as it is now."""
+        return await self._threads(lambda: self._now(source))
+
+    async def grant(self, source: SourceObject, *, anew: bool = False) -> ReadGrant | None:
         """None: no other service reads this disk."""
         return None
+
+    def _now(self, source: SourceObject) -> SourceObject:
+        with local_errors(source.name), self._root.file(self._path_of(source)) as file:
+            return _source_object(tuple(source.name.split("/")), os.fstat(file))
+
+    def _path_of(self, source: SourceObject) -> Path:
+        return (*self._path, *source.name.split("/")) if self._is_folder else self._path
 
     def _single(self) -> SourceObject:
         with local_errors("/".join(self._path)), self._root.file(self._path) as file:
             return _source_object(self._path[-1:], os.fstat(file))
 
     def _read(self, source: SourceObject, offset: int, length: int) -> bytearray:
-        path = (*self._path, *source.name.split("/")) if self._is_folder else self._path
         buffer, filled = bytearray(length), 0
-        with local_errors(source.name), self._root.file(path) as file:
+        with local_errors(source.name), self._root.file(self._path_of(source)) as file:
             _check_version(source, os.fstat(file))
             with memoryview(buffer) as view:
                 while filled < length:

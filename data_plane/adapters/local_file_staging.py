@@ -123,7 +123,7 @@ class StagedFiles:
         """Remove what is staged, of every attempt; what is published stays."""
         with suppress(FileNotFoundError), self._root.folder(self._place) as place:
             with opened_folder(place, self._folder) as staging:
-                for name in os.listdir(staging):
+                for name in os.listdir(staging):  # noqa: PTH208 - pathlib knows no folder descriptors
                     os.unlink(name, dir_fd=staging)
             os.rmdir(self._folder, dir_fd=place)
 

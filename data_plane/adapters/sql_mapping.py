@@ -9,7 +9,7 @@ from connector_spi.signaling import DataFlowState
 from data_plane.adapters.sql_tables import DataFlowRow
 from data_plane.domain.data_flow import Counters, DataFlow, DataFlowFailure, DataFlowRole, OwedWork
 from data_plane.domain.object_copy import CopyMode
-from data_plane.domain.public_access import PublicAccess
+from data_plane.domain.public_access import PublicAccess, TokenPair
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -121,5 +121,10 @@ def _access_json(access: PublicAccess) -> dict[str, Any]:
 
 
 def _access_of(stored: dict[str, Any]) -> PublicAccess:
-    moments = {name: to_moment(stored[name]) for name in ("expires_at", "earlier_until")}
-    return PublicAccess(**{**stored, **moments})
+    earlier = stored["earlier"]
+    return PublicAccess(
+        current=TokenPair(**stored["current"]),
+        expires_at=to_moment(int(stored["expires_at"])),
+        earlier=None if earlier is None else TokenPair(**earlier),
+        earlier_until=to_moment(stored["earlier_until"]),
+    )

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
-from connector_spi.errors import ConfigurationError
 from data_plane.ports.plugin import PluginContext
 
 _log = logging.getLogger(__name__)
@@ -33,19 +32,14 @@ def load_plugins(
     """Load every entry point of the group; `context` makes what the plug-in of an address type gets.
 
     `factory_type` returns its argument as what it has to be, and raises TypeError when it is not. A plug-in that does
-    not load, and one of two that claim the same type, is reported by name and left out.
-
-    Raises:
-        ConfigurationError: a plug-in claims a built-in type: that could send secrets where nobody meant them to go.
+    not load, one of two that claim the same type, and one that claims a built-in type, is reported by name and left
+    out.
     """
     claims: dict[str, list[EntryPoint]] = {}
     for point in entry_points(group=group):
         if point.name in built_in:
-            raise ConfigurationError(
-                key=f"entry point {group}:{point.name}",
-                problem=f"{point.value} claims an address type that is built in",
-                remedy="Remove the package, or let it use a type of its own.",
-            )
+            _report(group, point.name, f"{point.value} claims an address type that is built in; it is not used")
+            continue
         claims.setdefault(point.name, []).append(point)
     factories: dict[str, Factory] = {}
     broken: dict[str, str] = {}
@@ -54,8 +48,12 @@ def load_plugins(
             factories[name] = factory_type(_only(points).load()(context(name)))
         except Exception as error:  # noqa: BLE001 - whatever a foreign package raises must not stop the others
             broken[name] = f"{type(error).__name__}: {error}"
-            _log.error("a plug-in could not be loaded", extra={"plugin": f"{group}:{name}", "reason": broken[name]})
+            _report(group, name, broken[name])
     return LoadedPlugins(factories, broken)
+
+
+def _report(group: str, name: str, reason: str) -> None:
+    _log.error("a plug-in is left out", extra={"plugin": f"{group}:{name}", "reason": reason})
 
 
 def _only(points: list[EntryPoint]) -> EntryPoint:

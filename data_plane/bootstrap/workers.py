@@ -14,7 +14,7 @@ from data_plane.services.byte_budget import ByteBudget
 from data_plane.services.copy_engine import CopyEngine, CopyRules
 from data_plane.services.data_flow_manager import DataFlowManager
 from data_plane.services.flow_worker import FlowWorker, WorkerLimits
-from data_plane.services.owed_pieces import OwedPieces, Patience
+from data_plane.services.owed_pieces import Holds, OwedPieces, Patience
 from data_plane.services.owed_work import OwedWorkLoop
 from data_plane.services.progress_reporter import ProgressReporter
 from data_plane.services.retry import Backoff
@@ -46,7 +46,7 @@ def workers_of(settings: DataPlaneSettings, parts: Parts) -> Workers:
     manager = _manager(settings, parts, backoff, owed_wake_up)
     owed_work = OwedWorkLoop(
         store=parts.store,
-        pieces=_owed_pieces(settings, parts),
+        pieces=_owed_pieces(settings, parts, manager),
         clock=parts.clock,
         backoff=backoff,
         poll_seconds=settings.poll_seconds,
@@ -56,18 +56,25 @@ def workers_of(settings: DataPlaneSettings, parts: Parts) -> Workers:
     return Workers(manager=manager, owed_wake_up=owed_wake_up, loops=(manager, owed_work, retention))
 
 
-def _owed_pieces(settings: DataPlaneSettings, parts: Parts) -> OwedPieces:
+def _owed_pieces(settings: DataPlaneSettings, parts: Parts, manager: DataFlowManager) -> OwedPieces:
     return OwedPieces(
         control_plane=parts.control_plane,
         sinks=parts.technologies.sinks,
-        preparers=parts.technologies.preparers,
+        readiness=parts.readiness,
+        intake=parts.intake,
         journal=parts.journal,
         vault=parts.vault,
         clock=parts.clock,
         patience=Patience(
             marker=timedelta(seconds=settings.failed_marker_seconds),
             callback=timedelta(seconds=settings.callback_patience_seconds),
+            readiness=timedelta(seconds=settings.readiness_patience_seconds),
         ),
+        holds=Holds(
+            after_answer=timedelta(seconds=settings.callback_hold_seconds),
+            after_start=timedelta(seconds=settings.completed_hold_seconds),
+        ),
+        on_ready=manager.wake,
     )
 
 
@@ -82,6 +89,7 @@ def _manager(settings: DataPlaneSettings, parts: Parts, backoff: Backoff, owed_w
         rules=CopyRules(
             max_objects=settings.max_objects_in_parallel,
             max_blocks=settings.max_blocks_in_parallel,
+            max_requests=settings.max_requests_in_parallel,
             mode=None if settings.copy_mode == "auto" else CopyMode(settings.copy_mode),
             on_source_change=settings.on_source_change,
             flow_bytes_per_second=settings.flow_bytes_per_second,

@@ -7,7 +7,7 @@ from typing import Final
 from connector_spi.errors import TransientError
 
 _JITTER: Final = 0.1
-"""By this part of the margin at most a renewal is drawn forward, so that flows of one start do not ask at once."""
+"""By up to this part of its margin a renewal comes earlier, so that flows of one start do not all ask at once."""
 
 
 class CredentialNeededError(TransientError):
@@ -47,5 +47,5 @@ class CredentialLife:
         into the first half, where a credential that lives shorter than `renew_before` would be renewed at each call.
         """
         left = max(ends_at - now, timedelta())
-        margin = min(max(left / 3, timing.renew_before), left / 2) * (1 - _JITTER * (1 - drawn))
+        margin = min(max(left / 3, timing.renew_before) * (1 + _JITTER * drawn), left / 2)
         return cls(ends_at - margin, ends_at - min(timing.park_before, left / 10), ends_at)

@@ -39,7 +39,9 @@ class DataFlowEvent(StrEnum):
     TERMINATE = "TERMINATE"
     """The control plane ends the flow."""
     FAIL = "FAIL"
-    """A final error ended the copy, or what had to be ready before it. The spec leaves the state to the data plane; a failed flow does not go on."""
+    """A final error ended the copy, or what had to be ready before it. The spec leaves the state to the data plane; a
+    failed flow does not go on.
+    """
 
 
 _S = DataFlowState

@@ -28,6 +28,15 @@ class UnsupportedAddressTypeError(PermanentError):
         super().__init__(f"No {direction} is known for the address type {address_type!r}; known: {', '.join(known)}.")
 
 
+class PluginBrokenError(PermanentError):
+    """The plug-in that serves the address type could not be loaded when the data plane was started."""
+
+    code = "PluginBroken"
+
+    def __init__(self, *, direction: str, address_type: str, reason: str) -> None:
+        super().__init__(f"The {direction} for the address type {address_type!r} could not be loaded: {reason}")
+
+
 class SourceEmptyError(PermanentError):
     """The source address matches no object."""
 
@@ -123,3 +132,15 @@ class FlowStoppedError(TransientError):
     """The flow was suspended, terminated or completed by a message while it was worked on."""
 
     code = "FlowStopped"
+
+
+class InvalidGrantError(PermanentError):
+    """A refresh token opens nothing (RFC 6749, section 5.2)."""
+
+    code = "InvalidGrant"
+
+
+class TooManyReadsError(TransientError):
+    """This data plane serves as many reads as it may at the same time."""
+
+    code = "TooManyReads"

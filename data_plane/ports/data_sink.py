@@ -54,8 +54,9 @@ class DataSink(Protocol):
     async def put_whole(self, copy: ObjectCopy, data: Block, *, again: bool) -> None:
         """Publish an object of at most one block at once, never over an object that is not ours.
 
-        `copy.sha256`, `copy.md5` and `copy.crc64` are those of `data`. `again` as for `commit`. Where one call leaves nothing to tell our object by, one that is there after a call of
-        unknown outcome counts as ours: its digests are in the manifest, which the reader compares.
+        `copy.sha256`, `copy.md5` and `copy.crc64` are those of `data`. `again` as for `commit`. Where one call leaves
+        nothing to tell our object by, one that is there after a call of unknown outcome counts as ours: its digests
+        are in the manifest, which the reader compares.
 
         Raises:
             PermanentError, TransientError: as for `commit`.

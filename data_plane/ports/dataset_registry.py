@@ -1,4 +1,4 @@
-"""DatasetRegistry: where the data of a dataset lies, for `start` messages that do not say so."""
+"""DatasetRegistry: where the data of a dataset lies and where it goes, for messages that do not say so."""
 
 from typing import Protocol
 
@@ -6,12 +6,20 @@ from connector_spi.data_address import DataAddress
 
 
 class DatasetRegistry(Protocol):
-    """The provider's datasets by id."""
+    """Addresses by dataset id. None of them holds a secret."""
 
     async def source_of(self, dataset_id: str) -> DataAddress | None:
-        """The dataset's address, or None when there is no such dataset; never holds a secret.
+        """Where the dataset is read, or None when that is not known here.
 
         Raises:
             TransientError: the registry did not answer.
+        """
+        ...
+
+    async def destination_of(self, dataset_id: str) -> DataAddress | None:
+        """Where the dataset is received, or None when that is not known here.
+
+        Raises:
+            TransientError: as for `source_of`.
         """
         ...

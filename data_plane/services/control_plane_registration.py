@@ -16,7 +16,7 @@ from data_plane.services.callers import CONFIGURED
 class ControlPlaneRegistration:
     """Use cases of the signaling API. `caller` may change its own registration; the configured one, every one."""
 
-    registry: ControlPlaneRegistry
+    known: ControlPlaneRegistry
     vault: Vault
     policy: OutboundAddressPolicy
     """Every address of a registration is called later: it has to be one that may be."""
@@ -34,7 +34,7 @@ class ControlPlaneRegistration:
         alias = _alias(message.controlplane_id)
         if secret:
             await self.vault.store(alias, secret)
-        await self.registry.save(registered)
+        await self.known.save(registered)
         if not secret:
             await self.vault.delete(alias)
 
@@ -46,7 +46,7 @@ class ControlPlaneRegistration:
             UnauthenticatedError: as for `register`.
         """
         _check_own(control_plane_id, caller)
-        if not await self.registry.delete(control_plane_id):
+        if not await self.known.delete(control_plane_id):
             raise NotFoundError(kind="Control plane", object_id=control_plane_id)
         await self.vault.delete(_alias(control_plane_id))
 

@@ -3,20 +3,16 @@
 The data plane calls nobody else: the counterparty is the control plane's to ask.
 """
 
-import logging
 from dataclasses import dataclass
 from uuid import uuid4
 
 from connector_spi.data_address import KEY_NAME, SECRET, DataAddress
 from connector_spi.errors import PeerRefusedError
 from connector_spi.signaling import DataFlowStatusMessage
-from connector_spi.vault import Vault
 from data_plane.domain.data_flow import DataFlow
 from data_plane.ports.control_plane_client import ControlPlaneClient
 from data_plane.ports.credential_renewal import RenewalUnavailableError
-from data_plane.ports.data_flow_store import DataFlowStore
-
-_log = logging.getLogger(__name__)
+from data_plane.services.renewed_secret import RenewedSecrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +20,7 @@ class ControlPlaneRenewal:
     """Implements `data_plane.ports.credential_renewal.CredentialRenewal`."""
 
     control_plane: ControlPlaneClient
-    vault: Vault
-    store: DataFlowStore
+    kept: RenewedSecrets
 
     async def renewed(self, flow: DataFlow) -> None:
         """Ask; an inline secret goes to the vault at once, and with an alias it is there already."""
@@ -40,21 +35,9 @@ class ControlPlaneRenewal:
                 raise RenewalUnavailableError(
                     f"The control plane answered a credential, but the flow's rests under its alias {alias!r}."
                 )
-            await self._keep(flow, alias, secret)
+            await self.kept.keep(flow, alias, secret)
         elif answered.get(KEY_NAME) != alias:
             raise RenewalUnavailableError("The control plane answered no credential for this flow.")
-
-    async def _keep(self, flow: DataFlow, alias: str, secret: str) -> None:
-        """Store the secret, and take it out again when the flow ended meanwhile: nobody else would delete it."""
-        try:
-            await self.vault.store(alias, secret)
-        finally:
-            now = await self.store.find(flow.id)
-            if now is None or now.is_final:
-                await self.vault.delete(alias)
-        if now is None or now.is_final:
-            raise RenewalUnavailableError("The flow has ended.")
-        _log.info("credential stored in the vault", extra={"alias": alias})
 
 
 def _own(flow: DataFlow, answered: DataAddress) -> DataAddress:

@@ -21,6 +21,7 @@ from data_plane.services.bandwidth import Bandwidth
 from data_plane.services.byte_budget import ByteBudget
 from data_plane.services.copy_context import CopyContext
 from data_plane.services.copy_route import CopyRoute
+from data_plane.services.drain import Drain
 from data_plane.services.journal_writer import JournalWriter
 from data_plane.services.object_copier import ObjectCopier
 from data_plane.services.planner import Planner
@@ -37,6 +38,9 @@ _PUBLISHED: Final = frozenset({CopyStatus.PUBLISHED})
 _ONE_CALL_BYTES: Final = max(BLOCK_SIZES.values())
 _PAGE: Final = 500
 """Records that are read, and noted as being sent, at once."""
+_UNRECORDED: Final = 4
+"""Objects that are under way or wait for their record, in multiples of those under way. A crash, or a database that
+stands still, has at most so many sent in vain."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,14 +145,19 @@ class CopyEngine:
         return ObjectCopier(context, route, self.rules.on_source_change)
 
     async def _copy_objects(self, leased: LeasedFlow, copier: ObjectCopier, retried: Retrier) -> None:
-        slots = asyncio.Semaphore(self.rules.max_objects)
+        slots, drain = asyncio.Semaphore(self.rules.max_objects), Drain()
+        unrecorded = asyncio.Semaphore(_UNRECORDED * self.rules.max_objects)
         with single_error():
             async with asyncio.TaskGroup() as group:
                 async for page in self._pages(leased.flow.id, _UNPUBLISHED, retried):
                     await self._note_sending(leased, page, retried)
                     for copy in page:
+                        await unrecorded.acquire()
                         await slots.acquire()
-                        group.create_task(_copied(copier, copy, slots))
+                        if drain.begun:
+                            return
+                        task = group.create_task(_copied(copier, copy, slots, drain))
+                        task.add_done_callback(lambda _: unrecorded.release())
 
     async def _note_sending(self, leased: LeasedFlow, page: Sequence[ObjectCopy], retried: Retrier) -> None:
         """Before any of them is sent: objects that one call publishes leave no other trace of an unknown outcome."""
@@ -175,14 +184,15 @@ class CopyEngine:
             after = records[-1].sequence
 
 
-async def _copied(copier: ObjectCopier, copy: ObjectCopy, slots: asyncio.Semaphore) -> None:
-    try:
-        published = await copier.published(copy)
-    except PermanentError as error:
-        raise FlowFailedError.of(error, object_name=copy.source.name) from error
-    finally:
-        slots.release()
-    await copier.record(published)
+async def _copied(copier: ObjectCopier, copy: ObjectCopy, slots: asyncio.Semaphore, drain: Drain) -> None:
+    async with drain.sending():
+        try:
+            published = await copier.published(copy)
+        except PermanentError as error:
+            raise FlowFailedError.of(error, object_name=copy.source.name) from error
+        finally:
+            slots.release()
+        await copier.record(published)
 
 
 def _source_of(flow: DataFlow) -> DataAddress:

@@ -38,7 +38,7 @@ class TakenAddress:
 def taken(flow_id: str, address: DataAddress, *, purpose: str, tokens: bool = False) -> TakenAddress:
     """The address with the alias of its inline `secret`, if there is one, in the secret's place. Stores nothing.
 
-    `tokens`: whether the bearer tokens of a pull may be there too; each is named by alias as `<property>KeyName`.
+    `tokens`: whether the bearer tokens of an HTTP address may be there too; named by alias as `<property>KeyName`.
 
     Raises:
         InvalidInputError: the address holds a secret under another property's name.
@@ -75,6 +75,15 @@ class CredentialIntake:
         """
         for alias, secret in secrets.items():
             await self.vault.store(alias, secret)
+
+    async def forget(self, secrets: Mapping[str, str]) -> None:
+        """Delete secrets that were stored for a flow which had ended by then.
+
+        Raises:
+            VaultForbiddenError, VaultUnavailableError: the vault refused or did not answer.
+        """
+        for alias in secrets:
+            await self.vault.delete(alias)
 
     @asynccontextmanager
     async def keeping(self, flow_id: str, secrets: Mapping[str, str]) -> AsyncIterator[None]:

@@ -11,10 +11,11 @@ from typing import Any, Final
 
 from connector_spi.clock import Clock
 from connector_spi.data_address import DataAddressMessage
-from connector_spi.errors import NotFoundError
+from connector_spi.errors import InvalidTransitionError, NotFoundError
 from connector_spi.signaling import (
     DataFlowResumeMessage,
     DataFlowStartedNotificationMessage,
+    DataFlowState,
     DataFlowStatusMessage,
     DataFlowStatusResponseMessage,
 )
@@ -30,6 +31,7 @@ from data_plane.services.progress_meter import progress_of
 from data_plane.services.received_addresses import ReceivedAddresses
 from data_plane.services.wake_up import WakeUp
 
+_RECEIVING: Final = frozenset({DataFlowState.PREPARED, DataFlowState.STARTED})
 _MAX_COLLISIONS: Final = 20
 """How often a change is tried again when the flow was changed meanwhile."""
 
@@ -100,6 +102,27 @@ class DataFlowService:
         self.manager.wake()
         return await self._with_issued(body, flow_id)
 
+    async def credential(self, flow_id: str, caller: str = "") -> Body:
+        """The address that a receiver prepared, with a credential that has a later end (this project's extension).
+
+        The call may be repeated; its answer is not kept.
+
+        Raises:
+            InvalidTransitionError: the flow is not a receiver's that data may come to now.
+        """
+        flow = await self._existing(flow_id, caller)
+        if flow.role is not DataFlowRole.RECEIVER or flow.state not in _RECEIVING:
+            raise InvalidTransitionError(entity_id=flow.id, state=flow.state.value, event="CREDENTIAL")
+        made = await self.readiness.made(flow)
+        await self.intake.keep(made.secrets)
+        now = await self._existing(flow_id, caller)
+        if now.is_final:
+            # Its clean-up may be over: what was made anew has no other end.
+            await self.intake.forget(made.secrets)
+            await self.readiness.release(now)
+            raise InvalidTransitionError(entity_id=now.id, state=now.state.value, event="CREDENTIAL")
+        return await self._with_issued(status_body(now), flow_id)
+
     async def terminate(self, flow_id: str, message_id: str, reason: str, caller: str = "") -> Body:
         """Stop the bytes for good, and forget the credentials."""
         body = await self._apply(flow_id, message_id, DataFlowEvent.TERMINATE, caller=caller, reason=reason)
@@ -126,7 +149,7 @@ class DataFlowService:
         ).model_dump(mode="json", by_alias=True, exclude_none=True)
 
     async def _with_received(self, flow: DataFlow, sent: DataAddressMessage | None) -> DataFlow:
-        received = self.received.taken_in(flow, sent)
+        received = await self.received.taken_in(flow, sent)
         await self.intake.keep(received.secrets)
         return received.flow
 

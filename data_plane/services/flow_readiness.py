@@ -75,6 +75,8 @@ class FlowReadiness:
             return ReadyFlow(flow)
         if flow.role is DataFlowRole.GRANTER:
             return await self._granted(flow, alias)
+        if self._needs_no_place(flow):
+            return ReadyFlow(flow)
         prepared = await self.preparers.of(flow.destination.type).prepare(flow.id, flow.destination)
         address = prepared.address
         if flow.role is DataFlowRole.FETCHER:
@@ -105,6 +107,8 @@ class FlowReadiness:
         Raises:
             PermanentError, TransientError: storage or vault refused or did not answer.
         """
+        if self._needs_no_place(flow):
+            return
         own = flow.role is DataFlowRole.FETCHER
         address = flow.destination.without(KEY_NAME) if own else flow.destination
         await self.preparers.of(address.type).release(flow.id, address, delivered=flow.delivered)
@@ -116,6 +120,10 @@ class FlowReadiness:
             As for `release`.
         """
         await self.granters.of(self.profiles.of(flow.profile).address_type).end(flow)
+
+    def _needs_no_place(self, flow: DataFlow) -> bool:
+        """Whether our own sink writes where nothing has to be made before, such as in a folder."""
+        return flow.role is DataFlowRole.FETCHER and flow.destination.type not in self.preparers.types
 
     async def _granted(self, flow: DataFlow, alias: str) -> ReadyFlow:
         granted = await self.granters.of(self.profiles.of(flow.profile).address_type).grant(flow)

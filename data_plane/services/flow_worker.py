@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Final
 
 from connector_spi.clock import Clock
 from connector_spi.errors import LeaseLostError, PermanentError, StoreUnavailableError, TransientError

@@ -18,7 +18,7 @@ from data_plane.ports.destination_preparer import DestinationPreparer
 from data_plane.services.credential_intake import TakenAddress, taken
 from data_plane.services.flow_addresses import address_in_metadata, destination_of
 from data_plane.services.flow_readiness import alias_of_readiness
-from data_plane.services.profile_registry import ProfileRegistry, address_from_wire
+from data_plane.services.profile_registry import HTTP_DATA, ProfileRegistry, address_from_wire
 from data_plane.services.registry import FactoryRegistry
 
 
@@ -48,17 +48,15 @@ class NewFlows:
     async def of_prepare(self, message: DataFlowPrepareMessage, caller: str) -> NewFlow:
         """The consumer's side: it receives a push, or copies or holds what a pull will give."""
         profile = self.profiles.of(message.profile)
-        wished = "destination" in (message.metadata or {})
+        wish = await self._wish(message)
         if profile.direction is Direction.PUSH:
-            role = DataFlowRole.RECEIVER
-            wish = address_in_metadata(message.metadata, "destination") if wished else DataAddress(profile.address_type)
+            role, wish = DataFlowRole.RECEIVER, wish or DataAddress(profile.address_type)
         else:
-            role = DataFlowRole.FETCHER if wished else DataFlowRole.HOLDER
-            wish = address_in_metadata(message.metadata, "destination") if wished else NO_ADDRESS
-        if role is not DataFlowRole.HOLDER:
+            role, wish = (DataFlowRole.FETCHER, wish) if wish else (DataFlowRole.HOLDER, NO_ADDRESS)
+        if role is DataFlowRole.RECEIVER:
             self.preparers.of(wish.type)
         if role is DataFlowRole.FETCHER:
-            wish = self.sinks.of(wish.type).accepted(_with_usual_key(wish.without_secrets()))
+            wish = self._own_place(wish.without_secrets())
         flow = self._flow(message, role, wish.without_secrets(), caller)
         return NewFlow(replace(flow, nonce=randomness.token_urlsafe(24)), profile)
 
@@ -78,7 +76,8 @@ class NewFlows:
         return NewFlow(replace(flow, source=source.address, vault_aliases=aliases), profile, source.secrets)
 
     async def _sender(self, message: DataFlowStartMessage, profile: TransferProfile, caller: str) -> NewFlow:
-        sent = destination_of(message.data_address and address_from_wire(profile, message.data_address))
+        address = message.data_address
+        sent = destination_of(None if address is None else address_from_wire(profile, address))
         source = await self._source(message)
         destination = self.destination(message.process_id, sent.address)
         secrets = {**source.secrets, **destination.secrets}
@@ -108,8 +107,28 @@ class NewFlows:
         Raises:
             InvalidInputError, UnsupportedAddressTypeError: it is not one.
         """
-        destination = taken(flow_id, sent, purpose="destination")
+        destination = taken(flow_id, sent, purpose="destination", tokens=sent.type == HTTP_DATA)
         return replace(destination, address=self.sinks.of(sent.type).accepted(destination.address))
+
+    async def _wish(self, message: DataFlowPrepareMessage) -> DataAddress | None:
+        """`metadata.destination`, else where the dataset is received."""
+        if "destination" in (message.metadata or {}):
+            return address_in_metadata(message.metadata, "destination")
+        return await self.datasets.destination_of(message.dataset_id)
+
+    def _own_place(self, wish: DataAddress) -> DataAddress:
+        """Where our own sink will write; a place that is made first is checked when it is made."""
+        sink = self.sinks.of(wish.type)
+        return _with_usual_key(wish) if wish.type in self.preparers.types else sink.accepted(wish)
+
+    async def known_source(self, flow: DataFlow) -> TakenAddress | None:
+        """Where a pull is read whose provider gave no address: known beforehand, or not at all.
+
+        Raises:
+            InvalidInputError, UnsupportedAddressTypeError: what is known is no address of a source.
+        """
+        known = await self.datasets.source_of(flow.dataset_id)
+        return None if known is None else self.source(flow.id, known)
 
     async def _source(self, message: DataFlowStartMessage) -> TakenAddress:
         """`metadata.source`, else the dataset's own address."""
@@ -118,7 +137,9 @@ class NewFlows:
             known = await self.datasets.source_of(message.dataset_id)
         return self.source(message.process_id, known or address_in_metadata(message.metadata, "source"))
 
-    def _flow(self, message: DataFlowBaseMessage, role: DataFlowRole, destination: DataAddress, caller: str) -> DataFlow:
+    def _flow(
+        self, message: DataFlowBaseMessage, role: DataFlowRole, destination: DataAddress, caller: str
+    ) -> DataFlow:
         alias = alias_of_readiness(message.process_id, role)
         flow = DataFlow.of_message(
             message,

@@ -65,7 +65,7 @@ class Holds:
     after_answer: timedelta = timedelta(0)
     """`prepared` and `started`, counted from the message: the answer has to be there, and known to all, before."""
     after_start: timedelta = timedelta(0)
-    """`completed`, counted from the start: the other organisation has to have heard of that before."""
+    """`completed` and `errored`, counted from the start: the other organisation has to have heard of that before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +133,7 @@ class OwedPieces:
         now = self.clock.now()
         if work in _ANNOUNCEMENTS:
             return now < flow.created_at + self.holds.after_answer
-        if work is OwedWork.COMPLETED_CALLBACK and flow.started_at is not None:
+        if work in _OUTCOMES and flow.started_at is not None:
             return now < flow.started_at + self.holds.after_start
         return False
 

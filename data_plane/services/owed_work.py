@@ -25,9 +25,7 @@ _log = logging.getLogger(__name__)
 _FLOWS_AT_ONCE: Final = 64
 """Each may wait for somebody who does not answer, so there is room for many."""
 _AFTER: Final[Mapping[OwedWork, frozenset[OwedWork]]] = {
-    OwedWork.SECRET_DELETION: frozenset(
-        {OwedWork.FAILED_MARKER, OwedWork.DESTINATION_RELEASE, OwedWork.ACCESS_END}
-    ),
+    OwedWork.SECRET_DELETION: frozenset({OwedWork.FAILED_MARKER, OwedWork.DESTINATION_RELEASE, OwedWork.ACCESS_END}),
     OwedWork.JOURNAL_DELETION: frozenset(OwedWork) - {OwedWork.JOURNAL_DELETION},
 }
 """What has to be settled before."""
@@ -102,6 +100,8 @@ class OwedWorkLoop:
         if flow.owed:
             wait = self.backoff.delay(due.attempt)
             flow = replace(flow, attempt=due.attempt + 1, next_attempt_at=self.clock.now() + timedelta(seconds=wait))
+            # What this process has put off itself it need not find out by asking.
+            asyncio.get_running_loop().call_later(wait, self.wake_up.set)
         try:
             await self.store.save(flow)
         except StaleDataFlowError:

@@ -27,6 +27,7 @@ from data_plane.domain.object_copy import (
 from data_plane.ports.data_sink import Staging
 from data_plane.ports.object_journal import BlockRecord
 from data_plane.services.copy_context import CopyContext
+from data_plane.services.drain import Drain
 from data_plane.services.ordered_digest import OrderedDigest
 from data_plane.services.single_error import single_error
 
@@ -45,6 +46,7 @@ class _Attempt:
     crc64s: dict[int, int | None] = field(default_factory=dict)
     counted: int = 0
     """Bytes that the meter was told of."""
+    drain: Drain = field(default_factory=Drain)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,9 @@ class StagedCopy:
             StagedBlocksLostError: the destination forgot what was staged; the object needs a fresh nonce.
             PermanentError: the object cannot be copied.
         """
-        copy, known = await self._begun(planned)
+        ranges = list(block_ranges(planned.source.size, mode))
+        copy, known = await self._begun(planned, name_is_asked=len(ranges) > 1)
         attempt = _Attempt(copy, mode, known, OrderedDigest(with_md5=copy.source.content_md5 is not None))
-        ranges = list(block_ranges(copy.source.size, mode))
         attempt.counted = sum(length for index, _, length in ranges if index in known)
         self.context.meter.resumed(attempt.counted)
         one_at_a_time = self.context.sink.traits.staging is Staging.IN_ORDER
@@ -79,14 +81,18 @@ class StagedCopy:
         await self.context.retried(lambda: self.context.journal.record(staged))
         return staged
 
-    async def _begun(self, planned: ObjectCopy) -> tuple[ObjectCopy, Mapping[int, StagedBlock]]:
-        """The object under its nonce, and what the journal knows as staged."""
+    async def _begun(self, planned: ObjectCopy, *, name_is_asked: bool) -> tuple[ObjectCopy, Mapping[int, StagedBlock]]:
+        """The object under its nonce, and what the journal knows as staged.
+
+        `name_is_asked`: a taken name is found out before the blocks are sent in vain; for one block the commit tells.
+        """
         context = self.context
         if planned.block_nonce and context.sink.traits.staging is Staging.KEPT:
             known = await context.retried(lambda: context.journal.blocks(planned))
             return planned, {block.index: block for block in known}
         copy = replace(planned, status=CopyStatus.PLANNED, block_nonce=secrets.token_hex(_NONCE_BYTES))
-        await context.request(lambda: context.sink.check_free(copy))
+        if name_is_asked:
+            await context.request(lambda: context.sink.check_free(copy))
         await context.retried(lambda: context.journal.record(copy))
         return copy, {}
 
@@ -122,8 +128,9 @@ class StagedCopy:
             attempt.crc64s[index] = crc64
             return
         await context.bandwidth(len(data))
-        await context.request(lambda: context.sink.stage_block(copy, index, data))
-        await self._record(attempt, StagedBlock(index, crc64), len(data))
+        async with attempt.drain.sending():
+            await context.request(lambda: context.sink.stage_block(copy, index, data))
+            await self._record(attempt, StagedBlock(index, crc64), len(data))
 
     async def _fetch(self, attempt: _Attempt, index: int, offset: int, length: int) -> None:
         context, copy = self.context, attempt.copy
@@ -133,8 +140,9 @@ class StagedCopy:
                 copy.source, lambda grant: context.sink.copy_block(copy, index, grant, offset, length)
             )
 
-        crc64 = await context.request(fetch)
-        await self._record(attempt, StagedBlock(index, crc64), length)
+        async with attempt.drain.sending():
+            crc64 = await context.request(fetch)
+            await self._record(attempt, StagedBlock(index, crc64), length)
 
     async def _record(self, attempt: _Attempt, block: StagedBlock, length: int) -> None:
         attempt.crc64s[block.index] = block.crc64

@@ -1,4 +1,4 @@
-"""The data plane's FastAPI app."""
+"""The data plane's FastAPI apps: everything, and what is public alone."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -52,13 +52,25 @@ def create_app(
     app = FastAPI(title="Data plane", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(signaling_router(use_cases.creation, use_cases.flows))
     app.include_router(registration_router(use_cases.registration))
-    if use_cases.renewal is not None:
-        app.include_router(token_router(use_cases.renewal))
-    if use_cases.reads is not None:
-        app.include_router(public_router(use_cases.reads))
+    _include_public(app, use_cases)
     app.include_router(health_router(checks))
     error_answers.install(app)
     app.add_middleware(
         SignalingGate, callers=gate.callers, max_body_bytes=gate.max_body_bytes, body_seconds=gate.body_seconds
     )
     return app
+
+
+def create_public_app(use_cases: UseCases) -> FastAPI:
+    """/public alone, for a listener that other organisations reach. Its workers are those of the other app."""
+    app = FastAPI(title="Data plane", docs_url=None, redoc_url=None, openapi_url=None)
+    _include_public(app, use_cases)
+    error_answers.install(app)
+    return app
+
+
+def _include_public(app: FastAPI, use_cases: UseCases) -> None:
+    if use_cases.renewal is not None:
+        app.include_router(token_router(use_cases.renewal))
+    if use_cases.reads is not None:
+        app.include_router(public_router(use_cases.reads))

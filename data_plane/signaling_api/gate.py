@@ -56,14 +56,16 @@ class SignalingGate:
         if self._callers is None:
             if not _is_local(scope.get("server")):
                 return _answer(401, "Unauthenticated", "Without a token, messages are taken on loopback only.")
-            return _note(scope, CONFIGURED)
+            _note(scope, CONFIGURED)
+            return None
         try:
-            return _note(scope, await self._callers.caller_of(_bearer_token(scope)))
+            _note(scope, await self._callers.caller_of(_bearer_token(scope)))
         except UnauthenticatedError as error:
             return _answer(401, error.code, error.message)
         except ConnectorError as error:
             _log.error("a token cannot be checked", extra={"reason": error.message})
             return _answer(503, error.code, "The data plane cannot check tokens now.")
+        return None
 
     async def _body(self, receive: Receive) -> bytes | JSONResponse:
         """The whole body, or the answer to one that is too large or too slow."""

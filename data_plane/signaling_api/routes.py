@@ -54,6 +54,11 @@ def signaling_router(creation: FlowCreation, flows: DataFlowService) -> APIRoute
         """Go on."""
         return await flows.resume(flow_id, message, caller)
 
+    @router.post("/{flow_id:path}/credential")
+    async def credential(flow_id: str, caller: Caller) -> JSONResponse:
+        """Consumer: a credential with a later end for what was prepared (this project's extension)."""
+        return JSONResponse(dict(await flows.credential(flow_id, caller)), headers={"Cache-Control": "no-store"})
+
     @router.post("/{flow_id:path}/terminate")
     async def terminate(flow_id: str, message: TerminateMessage, caller: Caller) -> Answer:
         """Stop the bytes for good."""

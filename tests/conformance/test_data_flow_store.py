@@ -16,6 +16,7 @@ from data_plane.bootstrap import MIGRATIONS, VERSION_TABLE
 from data_plane.domain.data_flow import Counters, DataFlowFailure, DataFlowRole, OwedWork
 from data_plane.domain.errors import DataFlowExistsError, StaleDataFlowError
 from data_plane.domain.object_copy import StagedBlock
+from data_plane.domain.public_access import PublicAccess, TokenPair
 from data_plane.ports.data_flow_store import Answer
 from data_plane.ports.object_journal import BlockRecord, JournalTotals
 from sql_storage.database import Database
@@ -37,6 +38,9 @@ async def test_a_flow_is_found_as_it_was_stored_by_another_process_too(open_flow
         attempt=3,
         reason="because",
         callback_base="http://control-plane",
+        control_plane_id="cp-1",
+        issued=DataAddress("HttpData", {"endpoint": "https://public.example/", "expiresIn": "60"}),
+        access=PublicAccess(TokenPair("a", "b"), NOON, TokenPair("c", "d"), NOON + timedelta(seconds=1)),
     )
     await (await open_flow_stores()).flows.add(flow)
     assert await (await open_flow_stores()).flows.find("flow-1") == flow
@@ -85,13 +89,16 @@ async def test_of_many_savers_at_once_one_wins(flow_stores: FlowStores) -> None:
     assert sum(isinstance(result, StaleDataFlowError) for result in results) == 7
 
 
-async def test_only_senders_that_are_started_are_leased(flow_stores: FlowStores) -> None:
+async def test_only_flows_that_are_copied_and_started_are_leased(flow_stores: FlowStores) -> None:
     for state in DataFlowState:
         await flow_stores.flows.add(a_data_flow(state.value, state=state))
-    await flow_stores.flows.add(a_data_flow("receiver", role=DataFlowRole.RECEIVER))
+    for role in DataFlowRole:
+        await flow_stores.flows.add(a_data_flow(role.value, role=role))
     found = await flow_stores.flows.lease_due("worker", limit=50, seconds=60)
-    assert [(one.flow.id, one.lease.flow_id, one.lease.worker_id) for one in found] == [
-        ("STARTED", "STARTED", "worker")
+    assert sorted((one.flow.id, one.lease.flow_id, one.lease.worker_id) for one in found) == [
+        ("FETCHER", "FETCHER", "worker"),
+        ("SENDER", "SENDER", "worker"),
+        ("STARTED", "STARTED", "worker"),
     ]
 
 

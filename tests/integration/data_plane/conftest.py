@@ -17,14 +17,8 @@ from azure_storage.address import check_container
 from azure_storage.block_client import BlockBlobClient
 from azure_storage.containers import ObjectStorage
 from azure_storage.endpoints import StorageEndpoints
-from azure_storage.markers import (
-    COMPLETE,
-    CompleteMarker,
-    ManifestEntry,
-    manifest_page_name,
-    parse_complete_marker,
-    parse_manifest_page,
-)
+from azure_storage.manifest import ManifestEntry, manifest_page_name, parse_manifest_page
+from azure_storage.markers import COMPLETE, CompleteMarker, parse_complete_marker
 from azure_storage.sas import SasToken
 from azure_storage.session import open_storage_session
 from connector_spi.clock import SystemClock
@@ -65,6 +59,15 @@ class Organisations:
             md5 = hashlib.md5(block, usedforsecurity=False).digest()
             await self.blobs.put_block(url, ids[-1], block, content_md5=md5)
         await self.blobs.put_block_list(url, ids, content_type="text/x-test", metadata={"own": "1"}, overwrite=True)
+        self.contents[name] = hashlib.sha256(data).hexdigest()
+
+    async def put_whole(self, name: str, data: bytes, *, content_md5: bytes) -> None:
+        """Put a blob in one call, so that the service keeps its MD5."""
+        token = await self.storage.mint_write_sas(
+            PROVIDER, self.source_container, policy_id="owner", lifetime_seconds=3600
+        )
+        url = token.applied_to(self.endpoints.blob_url(PROVIDER, self.source_container, name))
+        await self.blobs.put_blob(url, data, content_md5=content_md5)
         self.contents[name] = hashlib.sha256(data).hexdigest()
 
     async def delivered(self, *, folder: str = "") -> dict[str, str]:
@@ -129,8 +132,9 @@ class Organisations:
         }
 
 
-@pytest_asyncio.fixture
-async def organisations(azurite: AzuriteForTests, container_name: str) -> AsyncIterator[Organisations]:
+@asynccontextmanager
+async def open_organisations(azurite: AzuriteForTests, container_name: str) -> AsyncIterator[Organisations]:
+    """Both organisations, each with a container that is named after this."""
     endpoints, clock = StorageEndpoints(azurite.endpoint_template), SystemClock()
     source, destination = check_container(container_name, system_allowed=False), f"{container_name[:50]}-to"
     process_id = f"process-{uuid4()}"
@@ -145,6 +149,12 @@ async def organisations(azurite: AzuriteForTests, container_name: str) -> AsyncI
         await storage.create_container(CONSUMER, destination, process_id=process_id)
         token = await storage.mint_write_sas(CONSUMER, destination, policy_id="transfer", lifetime_seconds=3600)
         yield Organisations(storage, BlockBlobClient(session), endpoints, source, destination, process_id, token)
+
+
+@pytest_asyncio.fixture
+async def organisations(azurite: AzuriteForTests, container_name: str) -> AsyncIterator[Organisations]:
+    async with open_organisations(azurite, container_name) as organisations:
+        yield organisations
 
 
 @pytest_asyncio.fixture
@@ -167,6 +177,8 @@ def settings(azurite: AzuriteForTests, control_plane: RecordingControlPlane, tmp
         control_plane_url=control_plane.base,
         signaling_token_alias="token-alias",
         callback_token_alias="token-alias",
+        copy_mode="streamed",
+        block_checksum="md5",
         signature_grace_seconds=0,
         lease_seconds=2,
         heartbeat_seconds=0.2,

@@ -41,6 +41,13 @@ class RecordingControlPlane:
 @asynccontextmanager
 async def listening_control_plane() -> AsyncIterator[RecordingControlPlane]:
     recorder = RecordingControlPlane()
+    async with serving_calls(recorder):
+        yield recorder
+
+
+@asynccontextmanager
+async def serving_calls(recorder: RecordingControlPlane) -> AsyncIterator[None]:
+    """Let data planes reach it, at its `base`."""
     app = web.Application()
     app.router.add_post("/signaling/transfers/{flow_id}/dataflow/{kind}", recorder.handle)
     runner = web.AppRunner(app, access_log=None)
@@ -50,6 +57,6 @@ async def listening_control_plane() -> AsyncIterator[RecordingControlPlane]:
     port = runner.addresses[0][1]
     recorder.base = f"http://127.0.0.1:{port}/signaling"
     try:
-        yield recorder
+        yield
     finally:
         await runner.cleanup()

@@ -198,7 +198,7 @@ async def test_a_source_blob_that_changes_or_vanishes_during_the_copy_is_never_p
         else:
             await organisations.storage.delete_container(PROVIDER, organisations.source_container, process_id="owner")
         told = await control_plane.told(organisations.process_id, "errored")
-    assert told["failure"]["code"] in {"SourceChanged", "BlobNotFound", "ContainerNotFound"}
+    assert told["failure"]["code"] in {"SourceObjectChanged", "BlobNotFound", "ContainerNotFound"}
     assert told["failure"]["object"] == "big.bin"
     assert "big.bin" not in await organisations.delivered()
 

@@ -1,37 +1,51 @@
 """A whole data plane over memory: signaling API, manager, worker, owed work."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 import httpx
-from data_plane.services.destination_service import DestinationService
 from fastapi import FastAPI
 
 from connector_spi.clock import SystemClock
 from connector_spi.data_address import DataAddress, DataAddressMessage
+from connector_spi.errors import UnauthenticatedError
+from connector_spi.outbound_addresses import OutboundAddressPolicy
+from data_plane.adapters.configured_datasets import ConfiguredDatasets
+from data_plane.adapters.memory_control_plane_registry import MemoryControlPlaneRegistry
 from data_plane.adapters.memory_data_flow_store import MemoryDataFlowStore, MemoryObjectJournal
-from data_plane.ports.data_sink import DataSinkFactory
-from data_plane.ports.data_source import DataSourceFactory
-from data_plane.ports.destination_preparer import DestinationPreparer, PreparedDestination
+from data_plane.domain.transfer_profile import TransferProfile
+from data_plane.ports.access_granter import AccessGranter
+from data_plane.ports.client_identity import ClientIdentity
+from data_plane.ports.destination_preparer import PreparedDestination
 from data_plane.services.bandwidth import Bandwidth
 from data_plane.services.byte_budget import ByteBudget
+from data_plane.services.callers import CallerCheck, SharedToken
+from data_plane.services.control_plane_registration import ControlPlaneRegistration
 from data_plane.services.copy_engine import CopyEngine, CopyRules
 from data_plane.services.credential_intake import CredentialIntake
 from data_plane.services.data_flow_manager import DataFlowManager
 from data_plane.services.data_flow_service import DataFlowService
+from data_plane.services.flow_creation import FlowCreation
+from data_plane.services.flow_readiness import FlowReadiness
 from data_plane.services.flow_worker import FlowWorker, WorkerLimits
 from data_plane.services.keyed_locks import KeyedLocks
+from data_plane.services.new_flows import NewFlows
 from data_plane.services.owed_pieces import OwedPieces, Patience
 from data_plane.services.owed_work import OwedWorkLoop
+from data_plane.services.profile_registry import ProfileRegistry
 from data_plane.services.progress_reporter import ProgressReporter
+from data_plane.services.public_grants import PublicGranter
+from data_plane.services.public_reads import PublicReads
+from data_plane.services.received_addresses import ReceivedAddresses
 from data_plane.services.registry import FactoryRegistry
 from data_plane.services.retry import Backoff
+from data_plane.services.token_renewal import TokenRenewal
 from data_plane.services.wake_up import WakeUp
-from data_plane.signaling_api.app import GateRules, create_app
+from data_plane.signaling_api.app import GateRules, UseCases, create_app
 from tests.eventually import eventually
 from tests.unit.data_plane.fakes import MemoryControlPlane, MemorySink, MemorySource
 from vault_adapters.memory import InMemoryVault
@@ -53,6 +67,13 @@ class MemoryPreparer:
         self.released.append((flow_id, delivered))
 
 
+class NobodysIdentity:
+    """Knows nobody."""
+
+    async def claims(self, token: str, *, client: str, audience: str) -> Mapping[str, Any]:
+        raise UnauthenticatedError("Nobody is known here.")
+
+
 @dataclass
 class PlaneInMemory:
     source: MemorySource = field(default_factory=MemorySource)
@@ -62,6 +83,12 @@ class PlaneInMemory:
     secrets: dict[str, str] = field(default_factory=dict)
     limits: WorkerLimits = field(default_factory=lambda: WorkerLimits(lease=5, heartbeat=0.02, no_progress=20, flow=60))
     callback_patience: timedelta = timedelta(minutes=1)
+    readiness_patience: timedelta = timedelta(minutes=1)
+    answer_within_seconds: float = 5
+    start_resumes_suspended: bool = False
+    profiles: tuple[TransferProfile, ...] = ()
+    identity: ClientIdentity = field(default_factory=NobodysIdentity)
+    callers: CallerCheck | None = None
     body_seconds: float = 30
     token: str | None = TOKEN
 
@@ -69,40 +96,49 @@ class PlaneInMemory:
         self.clock, self.vault = SystemClock(), InMemoryVault(self.secrets)
         self.store = MemoryDataFlowStore(self.clock)
         self.journal = MemoryObjectJournal(self.store)
-        sources, sinks = (
-            FactoryRegistry("source", {"Memory": self.source}),
-            FactoryRegistry("sink", {"Memory": self.sink}),
+        self.control_planes = MemoryControlPlaneRegistry()
+        self.sources = FactoryRegistry("source", {"Memory": self.source})
+        self.sinks = FactoryRegistry("sink", {"Memory": self.sink})
+        self.preparers = FactoryRegistry("preparer", {"Memory": self.preparer})
+        self.owed_wake_up = WakeUp()
+        self.readiness = FlowReadiness(
+            profiles=ProfileRegistry(self.profiles),
+            preparers=self.preparers,
+            granters=FactoryRegistry("granter", self._granters()),
+            vault=self.vault,
+            clock=self.clock,
         )
-        preparers, self.owed_wake_up = FactoryRegistry("preparer", {"Memory": self.preparer}), WakeUp()
-        worker = FlowWorker(
+        self.intake = CredentialIntake(self.vault, self.store)
+        self._build_loops()
+        self.use_cases = self._use_cases()
+
+    def _granters(self) -> dict[str, AccessGranter]:
+        life = timedelta(minutes=1)
+        return {"HttpData": PublicGranter(public_url="https://public.example", token_life=life, clock=self.clock)}
+
+    def _worker(self) -> FlowWorker:
+        return FlowWorker(
             store=self.store,
             engine=CopyEngine(
-                sources=sources,
-                sinks=sinks,
+                sources=self.sources,
+                sinks=self.sinks,
                 store=self.store,
                 journal=self.journal,
                 budget=ByteBudget(32 * 1024 * 1024),
                 bandwidth=Bandwidth(0),
-                rules=CopyRules(max_objects=2, max_blocks=2),
                 lease_seconds=self.limits.lease,
+                rules=CopyRules(max_objects=2, max_blocks=2),
             ),
             reporter=ProgressReporter(self.control_plane, 0.01),
             clock=self.clock,
             limits=self.limits,
             backoff=QUICK,
         )
-        self._build_loops(worker, sinks, preparers)
-        self._build_services(sources, sinks, preparers)
 
-    def _build_loops(
-        self,
-        worker: FlowWorker,
-        sinks: FactoryRegistry[DataSinkFactory],
-        preparers: FactoryRegistry[DestinationPreparer],
-    ) -> None:
+    def _build_loops(self) -> None:
         self.manager = DataFlowManager(
             self.store,
-            worker,
+            self._worker(),
             worker_id="worker",
             max_flows=2,
             poll_seconds=0.02,
@@ -112,12 +148,16 @@ class PlaneInMemory:
             store=self.store,
             pieces=OwedPieces(
                 control_plane=self.control_plane,
-                sinks=sinks,
-                preparers=preparers,
+                sinks=self.sinks,
+                readiness=self.readiness,
+                intake=self.intake,
                 journal=self.journal,
                 vault=self.vault,
                 clock=self.clock,
-                patience=Patience(marker=timedelta(seconds=5), callback=self.callback_patience),
+                patience=Patience(
+                    marker=timedelta(seconds=5), callback=self.callback_patience, readiness=self.readiness_patience
+                ),
+                on_ready=self.manager.wake,
             ),
             clock=self.clock,
             backoff=QUICK,
@@ -125,32 +165,49 @@ class PlaneInMemory:
             wake_up=self.owed_wake_up,
         )
 
-    def _build_services(
-        self,
-        sources: FactoryRegistry[DataSourceFactory],
-        sinks: FactoryRegistry[DataSinkFactory],
-        preparers: FactoryRegistry[DestinationPreparer],
-    ) -> None:
-        creating, intake = KeyedLocks(), CredentialIntake(self.vault, self.store)
-        self.flows = DataFlowService(
+    def _use_cases(self) -> UseCases:
+        new_flows = NewFlows(
+            profiles=self.readiness.profiles,
+            sources=self.sources,
+            sinks=self.sinks,
+            preparers=self.preparers,
+            granters=self.readiness.granters,
+            datasets=ConfiguredDatasets({"known-dataset": DataAddress("Memory", {"place": "known"})}, {}),
+            clock=self.clock,
+            accepted_callback=lambda sent: sent or "",
+        )
+        flows = DataFlowService(
             store=self.store,
-            intake=intake,
-            sources=sources,
-            sinks=sinks,
+            intake=self.intake,
+            received=ReceivedAddresses(new_flows),
+            readiness=self.readiness,
             manager=self.manager,
             owed_wake_up=self.owed_wake_up,
             clock=self.clock,
-            accepted_callback=lambda sent: sent or "",
-            creating=creating,
         )
-        self.destinations = DestinationService(
+        creation = FlowCreation(
             store=self.store,
-            preparers=preparers,
-            vault=self.vault,
-            intake=intake,
+            intake=self.intake,
+            new_flows=new_flows,
+            readiness=self.readiness,
+            flows=flows,
             clock=self.clock,
-            accepted_callback=lambda sent: sent or "",
-            creating=creating,
+            creating=KeyedLocks(),
+            answer_within_seconds=self.answer_within_seconds,
+            start_resumes_suspended=self.start_resumes_suspended,
+        )
+        policy = OutboundAddressPolicy(allowed_hosts=("control-plane.example",))
+        registration = ControlPlaneRegistration(known=self.control_planes, vault=self.vault, policy=policy)
+        reads = PublicReads(store=self.store, sources=self.sources, clock=self.clock, max_reads=4)
+        return UseCases(creation=creation, flows=flows, registration=registration, reads=reads, renewal=self._renewal())
+
+    def _renewal(self) -> TokenRenewal:
+        return TokenRenewal(
+            store=self.store,
+            vault=self.vault,
+            identity=self.identity,
+            clock=self.clock,
+            token_life=timedelta(minutes=1),
         )
 
     def app(self) -> FastAPI:
@@ -169,11 +226,13 @@ class PlaneInMemory:
         async def token() -> str:
             return self.token or ""
 
+        callers = self.callers or SharedToken(token)
         return create_app(
-            flows=self.flows,
-            destinations=self.destinations,
+            self.use_cases,
             checks={"database": self.store.ping},
-            gate=GateRules(token=token if self.token else None, max_body_bytes=4096, body_seconds=self.body_seconds),
+            gate=GateRules(
+                callers=callers if self.token else None, max_body_bytes=4096, body_seconds=self.body_seconds
+            ),
             lifespan=lifespan,
         )
 

@@ -5,7 +5,10 @@ import pytest
 
 from connector_spi.errors import ConnectorError, PeerRefusedError, PeerUnavailableError
 from connector_spi.signaling import DataFlowStatusMessage
+from data_plane.adapters.callback_targets import CallbackTargets, ConfiguredControlPlane
 from data_plane.adapters.control_plane_http_client import ControlPlaneHttpClient
+from data_plane.adapters.memory_control_plane_registry import MemoryControlPlaneRegistry
+from tests.unit.data_plane.fakes import a_data_flow
 from vault_adapters.memory import InMemoryVault
 
 TRIED_AGAIN = [401, 403, 404, 408, 409, 425, 429, 500, 503]
@@ -21,21 +24,26 @@ async def told(kind: str, status: int) -> list[httpx.Request]:
         return httpx.Response(status)
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
-        client = ControlPlaneHttpClient(
-            http, default_base="http://control-plane", vault=InMemoryVault({"token": "t"}), token_alias="token"
+        targets = CallbackTargets(
+            configured=ConfiguredControlPlane(base="http://control-plane", token_alias="token"),
+            registry=MemoryControlPlaneRegistry(),
+            vault=InMemoryVault({"token": "t"}),
+            plain=http,
+            guarded=http,
         )
-        await getattr(client, kind)("", "flow/1", DataFlowStatusMessage(data_flow_id="flow/1"))
+        message = DataFlowStatusMessage(data_flow_id="flow/1")
+        await getattr(ControlPlaneHttpClient(targets), kind)(a_data_flow("flow/1"), message)
     return requests
 
 
-@pytest.mark.parametrize("kind", ["completed", "errored", "progress"])
+@pytest.mark.parametrize("kind", ["prepared", "started", "completed", "errored", "progress"])
 async def test_a_call_back_names_the_flow_and_carries_the_token(kind: str) -> None:
     [request] = await told(kind, 200)
     assert str(request.url) == f"http://control-plane/transfers/flow%2F1/dataflow/{kind}"
     assert request.headers["Authorization"] == "Bearer t"
 
 
-@pytest.mark.parametrize("kind", ["completed", "errored"])
+@pytest.mark.parametrize("kind", ["prepared", "started", "completed", "errored"])
 @pytest.mark.parametrize(
     ("status", "error"),
     [*((status, PeerUnavailableError) for status in TRIED_AGAIN), *((status, PeerRefusedError) for status in FOR_GOOD)],

@@ -7,7 +7,7 @@ import pytest
 
 from connector_spi.errors import ConnectorError, PeerRefusedError, PeerUnavailableError, SecretNotFoundError
 from connector_spi.signaling import DataFlowStatusMessage
-from data_plane.domain.data_flow import Counters
+from data_plane.domain.data_flow import Counters, DataFlow
 from data_plane.services.progress_meter import ProgressMeter
 from data_plane.services.progress_reporter import ProgressReporter
 from tests.unit.data_plane.fakes import MemoryControlPlane, a_data_flow
@@ -19,11 +19,11 @@ class FailingOnce(MemoryControlPlane):
 
     heard: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def progress(self, base: str, flow_id: str, message: DataFlowStatusMessage) -> None:
+    async def progress(self, flow: DataFlow, message: DataFlowStatusMessage) -> None:
         error, self.error = self.error, None
         if error is not None:
             raise error
-        await super().progress(base, flow_id, message)
+        await super().progress(flow, message)
         self.heard.set()
 
 

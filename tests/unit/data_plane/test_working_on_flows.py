@@ -34,6 +34,7 @@ async def test_a_flow_is_copied_told_once_and_forgets_its_credential() -> None:
         "objectsTotal": 2,
         "listingComplete": True,
         "bytesPerSecond": 0.0,
+        "copyMode": "streamed",
     }
 
 
@@ -161,7 +162,8 @@ async def test_bytes_have_stopped_when_the_message_is_answered(path: str) -> Non
 
 async def test_a_flow_that_another_process_stopped_is_left_at_the_next_heartbeat() -> None:
     plane, other = PlaneInMemory(), PlaneInMemory()
-    other.flows = replace(plane.flows, manager=other.manager)
+    flows = replace(plane.use_cases.flows, manager=other.manager)
+    other.use_cases = replace(other.use_cases, flows=flows)
     plane.source.contents = {"large": LARGE}
     reading = asyncio.Event()
 

@@ -1,0 +1,80 @@
+"""AzureStorage: its source, its sink and its preparer, over one session."""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+
+from azure_storage.account_keys import AccountKeys
+from azure_storage.block_client import BlockBlobClient
+from azure_storage.containers import ObjectStorage
+from azure_storage.copy_client import BlobCopyClient
+from azure_storage.endpoints import StorageEndpoints
+from azure_storage.session import open_storage_session
+from connector_spi.clock import Clock
+from connector_spi.vault import Vault
+from data_plane.adapters.azure_credential import WriteCredentials
+from data_plane.adapters.azure_preparer import AzureDestinationPreparer
+from data_plane.adapters.azure_sink import AzureSinkRules
+from data_plane.adapters.azure_sink_factory import AzureStorageSinkFactory
+from data_plane.adapters.azure_source import AzureStorageSourceFactory
+from data_plane.adapters.receipt_signer import ReceiptSigner
+from data_plane.domain.credential_life import RenewalTiming
+from data_plane.ports.credential_renewal import CredentialRenewal
+from data_plane.settings import DataPlaneSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AzureTechnology:
+    """What serves the addresses of type AzureStorage."""
+
+    source: AzureStorageSourceFactory
+    sink: AzureStorageSinkFactory
+    preparer: AzureDestinationPreparer
+
+
+async def open_azure(
+    settings: DataPlaneSettings,
+    vault: Vault,
+    clock: Clock,
+    stack: AsyncExitStack,
+    *,
+    renewal: CredentialRenewal,
+    signer: ReceiptSigner | None = None,
+) -> AzureTechnology:
+    """Open the session; `stack` closes it."""
+    endpoints = StorageEndpoints(settings.storage_endpoint_template)
+    session = await stack.enter_async_context(open_storage_session())
+    blobs = BlockBlobClient(session, clock=clock)
+    storage = ObjectStorage(
+        endpoints=endpoints, account_keys=AccountKeys(vault, clock=clock), clock=clock, session=session
+    )
+    sink = AzureStorageSinkFactory(
+        credentials=_credentials(settings, vault, clock, renewal),
+        blobs=blobs,
+        copies=BlobCopyClient(session, clock=clock),
+        endpoints=endpoints,
+        clock=clock,
+        rules=AzureSinkRules(
+            signature_grace=timedelta(seconds=settings.signature_grace_seconds),
+            block_checksum=settings.block_checksum,
+            carry_tags=settings.carry_tags,
+        ),
+        signer=signer,
+    )
+    source = AzureStorageSourceFactory(
+        storage=storage, blobs=blobs, endpoints=endpoints, clock=clock, carry_tags=settings.carry_tags
+    )
+    preparer = AzureDestinationPreparer(storage, signature_seconds=settings.prepared_signature_seconds)
+    preparer = AzureDestinationPreparer(storage, signature_seconds=settings.prepared_signature_seconds)
+    return AzureTechnology(source=source, sink=sink, preparer=preparer)
+
+
+def _credentials(
+    settings: DataPlaneSettings, vault: Vault, clock: Clock, renewal: CredentialRenewal
+) -> WriteCredentials:
+    timing = RenewalTiming(
+        renew_before=timedelta(seconds=settings.renew_before_seconds),
+        park_before=timedelta(seconds=settings.park_before_seconds),
+        patience=timedelta(seconds=settings.renewal_patience_seconds),
+    )
+    return WriteCredentials(vault=vault, clock=clock, renewal=renewal, timing=timing)
