@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 from connector_spi.data_address import DataAddressMessage
 from connector_spi.signaling import DataFlowProgress
+from control_plane.domain.contract_agreement import ContractAgreement
 from control_plane.domain.policy import Policy
 
 CONTEXT: Final = "https://w3id.org/dspace/2025/1/context.jsonld"
@@ -141,6 +142,12 @@ class TransferRequestMessage(Message):
     data_address: DataAddressMessage | None = Field(default=None, alias="dataAddress")
 
 
+class TransferStartMessage(PidsMessage):
+    """The data moves, or may be fetched at this address; or a consumer wishes to go on."""
+
+    data_address: DataAddressMessage | None = Field(default=None, alias="dataAddress")
+
+
 class ProcessAnswer(BaseModel):
     """The answer to a request: the counterparty's process, with our extension where it is ours."""
 
@@ -162,6 +169,19 @@ def message(message_type: str, **members: Any) -> dict[str, Any]:
 def odrl(kind: str, policy: Policy, *, policy_id: str, **members: str) -> dict[str, Any]:
     """An offer or agreement in compact form."""
     return {"@id": policy_id, "@type": kind, **members, **policy.rules()}
+
+
+def agreement_body(agreement: ContractAgreement) -> dict[str, Any]:
+    """The agreement as messages carry it."""
+    return odrl(
+        "Agreement",
+        agreement.policy,
+        policy_id=agreement.id,
+        target=agreement.asset_id,
+        assigner=agreement.provider_id,
+        assignee=agreement.consumer_id,
+        timestamp=agreement.signed_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+    )
 
 
 def _reason(value: Any) -> str:

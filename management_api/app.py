@@ -16,6 +16,7 @@ from management_api.routers import (
     contract_agreements,
     contract_definitions,
     contract_negotiations,
+    endpoint_data_references,
     health,
     policy_definitions,
     transfer_processes,
@@ -38,6 +39,7 @@ _VERSION_3: Final = (
     contract_negotiations.router,
     contract_agreements.router,
     transfer_processes.router,
+    endpoint_data_references.router,
 )
 
 

@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 from connector_spi.clock import Clock
 from control_plane.services.catalog_service import CatalogService
 from control_plane.services.definition_service import DefinitionService
+from control_plane.services.endpoint_data_references import EndpointDataReferenceService
 from control_plane.services.negotiation_service import NegotiationService
 from control_plane.services.transfer_process_service import TransferProcessService
 from management_api.managed_control_plane import ManagedControlPlane
@@ -28,6 +29,10 @@ def _transfers(control_plane: ControlPlane) -> TransferProcessService:
     return control_plane.transfers
 
 
+def _endpoint_data_references(control_plane: ControlPlane) -> EndpointDataReferenceService:
+    return control_plane.endpoint_data_references
+
+
 def _negotiations(control_plane: ControlPlane) -> NegotiationService:
     return control_plane.negotiations
 
@@ -47,6 +52,7 @@ def _clock(request: Request) -> Clock:
 
 ParticipantId = Annotated[str, Depends(_participant_id)]
 Transfers = Annotated[TransferProcessService, Depends(_transfers)]
+EndpointDataReferences = Annotated[EndpointDataReferenceService, Depends(_endpoint_data_references)]
 Negotiations = Annotated[NegotiationService, Depends(_negotiations)]
 Catalog = Annotated[CatalogService, Depends(_catalog)]
 Definitions = Annotated[DefinitionService, Depends(_definitions)]

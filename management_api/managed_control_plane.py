@@ -5,6 +5,7 @@ from typing import Protocol
 
 from control_plane.services.catalog_service import CatalogService
 from control_plane.services.definition_service import DefinitionService
+from control_plane.services.endpoint_data_references import EndpointDataReferenceService
 from control_plane.services.negotiation_service import NegotiationService
 from control_plane.services.transfer_process_service import TransferProcessService
 
@@ -20,6 +21,11 @@ class ManagedControlPlane(Protocol):
     @property
     def transfers(self) -> TransferProcessService:
         """Transfer processes."""
+        ...
+
+    @property
+    def endpoint_data_references(self) -> EndpointDataReferenceService:
+        """What the data of running pulls is opened with."""
         ...
 
     @property

@@ -12,6 +12,7 @@ from control_plane.domain.asset import Asset
 from control_plane.domain.contract_agreement import ContractAgreement
 from control_plane.domain.contract_definition import ContractDefinition
 from control_plane.domain.contract_negotiation import ContractNegotiation, NegotiationState, NegotiationType
+from control_plane.domain.data_plane_registration import CallerCredentials, DataPlaneRegistration
 from control_plane.domain.inbox import InboxMessage
 from control_plane.domain.policy import Policy, PolicyDefinition
 from control_plane.domain.query import Criterion
@@ -110,6 +111,23 @@ def contract_definition(definition_id: str = "c-1", **changes: Any) -> ContractD
     return ContractDefinition(**{**facts, **changes})
 
 
+def data_plane_registration(data_plane_id: str = "plane-1", **changes: Any) -> DataPlaneRegistration:
+    facts: dict[str, Any] = {
+        "id": data_plane_id,
+        "participant_id": "did:web:us",
+        "endpoint": "https://plane.example/signaling",
+        "transfer_types": ("HttpData-PULL",),
+        "credentials": CallerCredentials(
+            token_endpoint="https://idp.example/token",
+            client_id="control-plane",
+            secret_alias="alias-1",
+            jwks={"keys": [{"kty": "EC", "kid": "1"}]},
+        ),
+        "registered_at": NOW,
+    }
+    return DataPlaneRegistration(**{**facts, **changes})
+
+
 def message(message_id: str = "m-1", kind: str = "START", **changes: Any) -> InboxMessage:
     facts: dict[str, Any] = {"id": message_id, "kind": kind, "received_at": NOW, "payload": {"reason": "why"}}
     return InboxMessage(**{**facts, **changes})
@@ -182,6 +200,7 @@ transfer_processes = st.builds(
     ),
     secret_alias=_maybe_texts,
     data_plane_id=_maybe_texts,
+    data_flow_id=_maybe_texts,
     error=st.none() | st.builds(TransferError, code=texts, message=texts),
     progress=st.none() | st.builds(DataFlowProgress, bytes_copied=st.integers(0, 2**60)),
 )

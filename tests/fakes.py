@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from connector_spi.data_address import DataAddress
-from connector_spi.errors import PeerUnavailableError
-from connector_spi.signaling import DataFlowProgress, DataFlowState
+from connector_spi.errors import PeerRefusedError, PeerUnavailableError
+from connector_spi.signaling import DataFlowProgress
 from control_plane.domain.contract_negotiation import ContractNegotiation
 from control_plane.domain.transfer_process import ProvisionedResource, TransferError, TransferProcess
 from control_plane.ports.completion_evidence import Evidence, Pending
-from control_plane.ports.data_flow_controller import FlowStatus, StartedFlow
+from control_plane.ports.data_flow_controller import FlowAnswer, FlowStatus
 from control_plane.ports.dataspace_client import Counterparty
 from control_plane.ports.provisioner import Provisioned
 from tests.control_plane_entities import NOW
@@ -71,9 +71,11 @@ class FakeCounterparty(Script):
     def __init__(self) -> None:
         super().__init__()
         self.message_ids: dict[str, list[str | None]] = {}
-        self.destinations: list[DataAddress] = []
+        self.destinations: list[DataAddress | None] = []
+        self.served_at: list[DataAddress | None] = []
         self.reasons: list[TransferError | str | None] = []
         self.progress: DataFlowProgress | None = None
+        self.fresh_secret = "sig=fresh"
 
     async def request_catalog(self, counterparty: Counterparty) -> dict[str, Any]:
         await self.called("request_catalog")
@@ -101,12 +103,13 @@ class FakeCounterparty(Script):
         self.reasons.append(negotiation.error_detail)
         await self._sent("terminate_negotiation", negotiation)
 
-    async def request_transfer(self, process: TransferProcess, destination: DataAddress) -> str:
+    async def request_transfer(self, process: TransferProcess, destination: DataAddress | None) -> str:
         self.destinations.append(destination)
         await self._sent("request_transfer", process)
         return f"provider-pid-of-{process.id}"
 
-    async def start_transfer(self, process: TransferProcess) -> None:
+    async def start_transfer(self, process: TransferProcess, served_at: DataAddress | None = None) -> None:
+        self.served_at.append(served_at)
         await self._sent("start_transfer", process)
 
     async def complete_transfer(self, process: TransferProcess) -> None:
@@ -118,6 +121,10 @@ class FakeCounterparty(Script):
     async def terminate_transfer(self, process: TransferProcess, error: TransferError) -> None:
         self.reasons.append(error)
         await self._sent("terminate_transfer", process)
+
+    async def renew_credential(self, process: TransferProcess) -> str:
+        await self.called("renew_credential")
+        return self.fresh_secret
 
     async def fetch_progress(self, process: TransferProcess) -> DataFlowProgress | None:
         await self.called(f"fetch_progress {process.id}")
@@ -154,6 +161,13 @@ class FakeProvisioner(Script):
         made = replace(process.provisioned, sas_expires_at=NOW)
         return Provisioned(resource=made, secret=f"sas-of-{process.id}")
 
+    async def renew(self, process: TransferProcess) -> Provisioned:
+        assert process.provisioned is not None
+        self.valid.add(process.provisioned.container)
+        await self.called("renew")
+        made = replace(process.provisioned, sas_expires_at=NOW + timedelta(hours=self.count("renew")))
+        return Provisioned(resource=made, secret=f"sas-{self.count('renew')}-of-{process.id}")
+
     async def revoke(self, process: TransferProcess) -> None:
         assert process.provisioned is not None
         await self.called("revoke")
@@ -166,40 +180,83 @@ class FakeProvisioner(Script):
 
 
 class FakeDataPlane(Script):
-    """A DataFlowController of one data plane. `state`: what it answers to `start`."""
+    """A DataFlowController of one data plane.
+
+    `pending`: whether it answers that it will say later. `prepares`: transfer types that it prepares as the consumer's.
+    `address`: what its answers name.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.state = DataFlowState.STARTED
+        self.pending = False
+        self.serves = ("AzureStorage-PUSH", "HttpData-PULL")
+        self.prepares: tuple[str, ...] = ()
+        self.address: DataAddress | None = None
+        self.data_flow_id: str | None = None
         self.running: set[str] = set()
         self.statuses: dict[str, FlowStatus] = {}
         self.sources: list[DataAddress] = []
+        self.message_ids: dict[str, list[str | None]] = {}
 
-    def transfer_types(self) -> tuple[str, ...]:
-        return ("AzureStorage-PUSH",)
+    async def transfer_types(self) -> tuple[str, ...]:
+        return self.serves
 
-    async def start(self, process: TransferProcess, *, source: DataAddress, provider_id: str) -> StartedFlow:
-        assert provider_id == process.participant_id
+    async def data_plane_for(self, transfer_type: str) -> str:
+        if transfer_type not in self.serves:
+            raise PeerRefusedError(f"No data plane serves {transfer_type!r}.", status=0)
+        return "plane-1"
+
+    async def preparing_data_plane_for(self, transfer_type: str) -> str | None:
+        return "plane-1" if transfer_type in self.prepares else None
+
+    async def prepare(self, process: TransferProcess) -> FlowAnswer:
+        return await self._begun("prepare", process)
+
+    async def start(self, process: TransferProcess, *, source: DataAddress) -> FlowAnswer:
         self.sources.append(source)
         self.running.add(process.id)
-        await self.called("start")
-        return StartedFlow(data_plane_id="plane-1", state=self.state)
+        return await self._begun("start", process)
+
+    async def destination(self, process: TransferProcess) -> DataAddress:
+        await self.called("destination")
+        return process.data_destination
+
+    async def notify_started(self, process: TransferProcess) -> None:
+        self.running.add(process.id)
+        await self._signalled("notify_started", process)
 
     async def status(self, process: TransferProcess) -> FlowStatus | None:
-        await self.called("status")
+        await self._signalled("status", process)
         return self.statuses.get(process.id)
 
     async def suspend(self, process: TransferProcess) -> None:
-        await self.called("suspend")
+        await self._signalled("suspend", process)
         self.running.discard(process.id)
 
-    async def resume(self, process: TransferProcess) -> None:
-        await self.called("resume")
+    async def resume(self, process: TransferProcess) -> FlowAnswer:
+        answer = await self._begun("resume", process)
         self.running.add(process.id)
+        return answer
+
+    async def renew_credential(self, process: TransferProcess) -> FlowAnswer:
+        return await self._begun("renew_credential", process)
+
+    async def complete(self, process: TransferProcess) -> None:
+        await self._signalled("complete", process)
+        self.running.discard(process.id)
 
     async def terminate(self, process: TransferProcess) -> None:
-        await self.called("terminate")
+        await self._signalled("terminate", process)
         self.running.discard(process.id)
+
+    async def _begun(self, call: str, process: TransferProcess) -> FlowAnswer:
+        await self._signalled(call, process)
+        return FlowAnswer(pending=self.pending, data_flow_id=self.data_flow_id, data_address=self.address)
+
+    async def _signalled(self, call: str, process: TransferProcess) -> None:
+        assert process.data_plane_id == "plane-1"
+        self.message_ids.setdefault(call, []).append(process.message_id)
+        await self.called(call)
 
 
 class FakeEvidence(Script):

@@ -3,101 +3,106 @@
 An embedded data plane is reached through a Unix socket, a separate one over TCP: the same requests either way.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
-import httpx
 from pydantic import ValidationError
 
 from connector_spi.data_address import KEY_NAME, SECRET, DataAddress, DataAddressMessage
-from connector_spi.errors import InvalidInputError, PeerRefusedError, PeerUnavailableError
-from connector_spi.json_body import parsed_object
-from connector_spi.log_context import redacted
+from connector_spi.errors import PeerRefusedError, PeerUnavailableError, SecretNotFoundError
 from connector_spi.signaling import (
+    DataFlowBaseMessage,
+    DataFlowPrepareMessage,
     DataFlowResumeMessage,
+    DataFlowStartedNotificationMessage,
     DataFlowStartMessage,
-    DataFlowState,
     DataFlowStatusMessage,
     DataFlowSuspendMessage,
     DataFlowTerminateMessage,
     SignalingMessage,
 )
 from connector_spi.vault import Vault
-from control_plane.domain.transfer_process import TransferProcess
-from control_plane.ports.data_flow_controller import FlowStatus, StartedFlow
+from control_plane.adapters.data_plane_calls import DataPlaneAnswer, call_data_plane
+from control_plane.adapters.data_plane_directory import DataPlaneDirectory, DataPlaneEndpoint
+from control_plane.domain.sealed_address import unsealed
+from control_plane.domain.transfer_process import TransferProcess, TransferProcessType, data_address_alias
+from control_plane.ports.data_flow_controller import FlowAnswer, FlowStatus
 
+_ACCEPTED: Final = 202
 _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
-_RETRYABLE: Final = frozenset({401, 403, 408, 425, 429})
-"""Also 401 and 403: a token that is being rotated is a matter of seconds, and the deadline ends what is not."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataPlaneEndpoint:
-    """A data plane that this control plane may use.
-
-    `token_alias`: vault alias of the bearer token that both hold, or None. `shares_vault`: whether messages may hold
-    vault aliases in place of secrets.
-    """
-
-    id: str
-    url: str
-    transfer_types: tuple[str, ...]
-    token_alias: str | None
-    shares_vault: bool
-    http: httpx.AsyncClient
+_FLOW_ID_MAX: Final = 256
 
 
 class DataFlowClient:
-    """Signals the configured data planes; a process stays with the data plane that took its flow."""
+    """Signals data planes; a process stays with the data plane that it was given to."""
 
     def __init__(
         self,
         *,
-        data_planes: tuple[DataPlaneEndpoint, ...],
+        directory: DataPlaneDirectory,
         vault: Vault,
         signaling_url: str,
         dataspace_context: str,
+        call_seconds: float,
     ) -> None:
-        """`signaling_url`: where data planes call back."""
-        self._data_planes = data_planes
+        """`signaling_url`: where data planes call back. `call_seconds`: limit of one call."""
+        self._directory = directory
         self._vault = vault
         self._signaling_url = signaling_url
         self._dataspace_context = dataspace_context
+        self._call_seconds = call_seconds
 
-    def transfer_types(self) -> tuple[str, ...]:
+    async def transfer_types(self) -> tuple[str, ...]:
         """The union over the data planes, in configured order."""
-        return tuple(dict.fromkeys(t for plane in self._data_planes for t in plane.transfer_types))
+        return tuple(dict.fromkeys(t for plane in await self._directory.all() for t in plane.transfer_types))
 
-    async def start(self, process: TransferProcess, *, source: DataAddress, provider_id: str) -> StartedFlow:
-        """POST dataflows/start; a flow that exists already is asked for its state."""
-        plane = self._plane_for(process)
-        start = DataFlowStartMessage(
-            participant_id=provider_id,
-            counter_party_id=process.counter_party_id,
-            dataspace_context=self._dataspace_context,
-            process_id=process.id,
-            agreement_id=process.contract_id,
-            dataset_id=process.asset_id,
-            profile=process.transfer_type,
-            metadata={"source": {"type": source.type, "properties": dict(source.properties)}},
-            data_address=DataAddressMessage.of(await self._destination(plane, process)),
-            callback_address=self._signaling_url,
+    async def data_plane_for(self, transfer_type: str) -> str:
+        """The first that serves the type."""
+        serving = await self._directory.serving(transfer_type)
+        if not serving:
+            known = ", ".join(await self.transfer_types()) or "none"
+            text = f"No data plane serves the transfer type {transfer_type!r}; there is: {known}."
+            raise PeerRefusedError(text, status=0)
+        return serving[0].id
+
+    async def preparing_data_plane_for(self, transfer_type: str) -> str | None:
+        """The first that serves the type and prepares."""
+        serving = await self._directory.serving(transfer_type)
+        return next((plane.id for plane in serving if plane.prepares), None)
+
+    async def prepare(self, process: TransferProcess) -> FlowAnswer:
+        """POST dataflows/prepare."""
+        wish = process.data_destination
+        metadata = {"destination": _in_metadata(wish)} if wish.type else None
+        message = DataFlowPrepareMessage(**self._facts(process), metadata=metadata)
+        return await self._begun(process, "prepare", message)
+
+    async def start(self, process: TransferProcess, *, source: DataAddress) -> FlowAnswer:
+        """POST dataflows/start."""
+        plane = await self._directory.named(process.data_plane_id)
+        destination = None if process.is_pull else await self._destination(plane, process)
+        message = DataFlowStartMessage(
+            **self._facts(process),
+            metadata={"source": _in_metadata(source)},
+            data_address=DataAddressMessage.of(destination) if destination else None,
         )
-        try:
-            answer = await self._call(plane, "POST", "start", start)
-        except PeerRefusedError as error:
-            if error.status != _CONFLICT:
-                raise
-            answer = await self._call(plane, "GET", f"{quote(process.id, safe='')}/status")
-        return StartedFlow(data_plane_id=plane.id, state=_state(answer))
+        return await self._begun(process, "start", message)
+
+    async def destination(self, process: TransferProcess) -> DataAddress:
+        """As `start` has it."""
+        return await self._destination(await self._directory.named(process.data_plane_id), process)
+
+    async def notify_started(self, process: TransferProcess) -> None:
+        """POST dataflows/{id}/started."""
+        address = await self._served_at(process)
+        await self._signal(process, "started", DataFlowStartedNotificationMessage(**_id(process), data_address=address))
 
     async def status(self, process: TransferProcess) -> FlowStatus | None:
         """GET dataflows/{id}/status."""
         try:
-            answer = await self._call(self._plane_for(process), "GET", f"{quote(process.id, safe='')}/status")
-            told = DataFlowStatusMessage.model_validate(answer)
+            told = DataFlowStatusMessage.model_validate((await self._signal(process, "status")).body)
         except PeerRefusedError as error:
             if error.status != _NOT_FOUND:
                 raise
@@ -108,32 +113,69 @@ class DataFlowClient:
 
     async def suspend(self, process: TransferProcess) -> None:
         """POST dataflows/{id}/suspend."""
-        await self._signal(process, "suspend", DataFlowSuspendMessage(reason="suspended"))
+        await self._signal(process, "suspend", DataFlowSuspendMessage(**_id(process), reason="suspended"))
 
-    async def resume(self, process: TransferProcess) -> None:
+    async def resume(self, process: TransferProcess) -> FlowAnswer:
         """POST dataflows/{id}/resume."""
-        await self._signal(process, "resume", DataFlowResumeMessage())
+        fetches = process.type is TransferProcessType.CONSUMER
+        address = await self._served_at(process) if fetches else None
+        answer = await self._signal(process, "resume", DataFlowResumeMessage(**_id(process), data_address=address))
+        return _flow_answer(process, answer)
+
+    async def renew_credential(self, process: TransferProcess) -> FlowAnswer:
+        """POST dataflows/{id}/credential; this project's extension."""
+        return _flow_answer(process, await self._signal(process, "credential", SignalingMessage()))
+
+    async def complete(self, process: TransferProcess) -> None:
+        """POST dataflows/{id}/completed."""
+        await self._signal(process, "completed", SignalingMessage(**_id(process)))
 
     async def terminate(self, process: TransferProcess) -> None:
         """POST dataflows/{id}/terminate; a flow that the data plane does not know needs no end."""
-        # The answer to `start` may have been lost, so a data plane is asked even when none is known to have the flow.
         reason = process.error.message if process.error else None
         try:
-            await self._signal(process, "terminate", DataFlowTerminateMessage(reason=reason))
+            await self._signal(process, "terminate", DataFlowTerminateMessage(**_id(process), reason=reason))
         except PeerRefusedError as error:
             if error.status != _NOT_FOUND:
                 raise
 
-    async def _signal(self, process: TransferProcess, action: str, message: SignalingMessage) -> None:
-        plane = self._plane_for(process)
-        await self._call(plane, "POST", f"{quote(process.id, safe='')}/{action}", message)
+    async def _begun(self, process: TransferProcess, action: str, message: DataFlowBaseMessage) -> FlowAnswer:
+        """Prepare or start; a flow that exists already is asked for its state."""
+        plane = await self._directory.named(process.data_plane_id)
+        body = message.wire()
+        if plane.legacy_members:
+            body |= {"transferType": process.transfer_type, "callbackAddress": self._signaling_url}
+        try:
+            answer = await self._call(plane, "POST", action, body)
+        except PeerRefusedError as error:
+            if error.status != _CONFLICT:
+                raise
+            answer = await self._signal(process, "status")
+        return _flow_answer(process, answer)
 
-    def _plane_for(self, process: TransferProcess) -> DataPlaneEndpoint:
-        for plane in self._data_planes:
-            chosen = plane.id == process.data_plane_id if process.data_plane_id else True
-            if chosen and process.transfer_type in plane.transfer_types:
-                return plane
-        raise PeerRefusedError(f"No data plane serves the transfer type {process.transfer_type!r}.", status=0)
+    async def _signal(
+        self, process: TransferProcess, action: str, message: SignalingMessage | None = None
+    ) -> DataPlaneAnswer:
+        plane = await self._directory.named(process.data_plane_id)
+        path = f"{quote(process.flow_id, safe='')}/{action}"
+        return await self._call(plane, "POST" if message else "GET", path, message.wire() if message else None)
+
+    async def _call(
+        self, plane: DataPlaneEndpoint, method: str, path: str, body: dict[str, Any] | None
+    ) -> DataPlaneAnswer:
+        return await call_data_plane(plane, method, f"dataflows/{path}", body, call_seconds=self._call_seconds)
+
+    def _facts(self, process: TransferProcess) -> dict[str, Any]:
+        return {
+            **_id(process),
+            "participant_id": process.participant_id,
+            "counter_party_id": process.counter_party_id,
+            "dataspace_context": self._dataspace_context,
+            "process_id": process.id,
+            "agreement_id": process.contract_id,
+            "dataset_id": process.asset_id,
+            "profile": process.transfer_type,
+        }
 
     async def _destination(self, plane: DataPlaneEndpoint, process: TransferProcess) -> DataAddress:
         """The destination with the vault alias, or, for a data plane with a vault of its own, with the secret."""
@@ -145,39 +187,45 @@ class DataFlowClient:
             return destination
         return destination.without(KEY_NAME).with_properties(**{SECRET: await self._vault.resolve(alias)})
 
-    async def _call(
-        self, plane: DataPlaneEndpoint, method: str, path: str, message: SignalingMessage | None = None
-    ) -> dict[str, Any]:
-        headers = {}
-        if plane.token_alias:
-            headers["Authorization"] = f"Bearer {await self._vault.resolve(plane.token_alias)}"
-        url = f"{plane.url.rstrip('/')}/dataflows/{path}"
+    async def _served_at(self, process: TransferProcess) -> DataAddressMessage | None:
+        """Where a consumer's pull fetches the data, as the provider's start message told."""
+        if not process.is_pull:
+            return None
         try:
-            body = message.wire() if message else None
-            response = await plane.http.request(method, url, json=body, headers=headers)
-        except httpx.TransportError as error:
-            what = type(error).__name__
-            raise PeerUnavailableError(f"The data plane {plane.id!r} cannot be reached ({what}).") from error
-        return _answer(plane.id, response)
+            return DataAddressMessage.of(unsealed(await self._vault.resolve(data_address_alias(process.id))))
+        except SecretNotFoundError:
+            return None
 
 
-def _answer(plane_id: str, response: httpx.Response) -> dict[str, Any]:
+def _id(process: TransferProcess) -> dict[str, Any]:
+    """The message's id, the same when a send is repeated."""
+    return {"message_id": process.message_id} if process.message_id else {}
+
+
+def _in_metadata(address: DataAddress) -> Mapping[str, Any]:
+    return {"type": address.type, "properties": dict(address.properties)}
+
+
+def _flow_answer(process: TransferProcess, answer: DataPlaneAnswer) -> FlowAnswer:
+    """What the data plane answered; one that leaves the state out has done what it was asked, or will (202)."""
+    state = str(answer.body.get("state") or ("STARTING" if answer.status == _ACCEPTED else "")).upper()
+    return FlowAnswer(
+        pending=state.endswith("ING"),
+        data_flow_id=_other_id(answer.body.get("dataFlowId"), process.id),
+        data_address=_address(answer.body.get("dataAddress")),
+    )
+
+
+def _other_id(told: object, process_id: str) -> str | None:
+    """The data plane's own name of the flow; None where it is the process's id, or none that can be used."""
+    usable = isinstance(told, str) and 0 < len(told) <= _FLOW_ID_MAX and told != process_id
+    return str(told) if usable else None
+
+
+def _address(told: object) -> DataAddress | None:
+    if told is None:
+        return None
     try:
-        answer = parsed_object(response.content)
-    except InvalidInputError:
-        answer = {}
-    if response.is_success:
-        return answer
-    said = redacted(str(answer.get("message") or answer.get("detail") or ""))[:500]
-    text = f"The data plane {plane_id!r} answered {response.status_code}" + (f": {said}" if said else ".")
-    if response.status_code in _RETRYABLE or response.is_server_error:
-        raise PeerUnavailableError(text)
-    raise PeerRefusedError(text, status=response.status_code)
-
-
-def _state(answer: dict[str, Any]) -> DataFlowState:
-    """The flow's state; a data plane that leaves it out has done what it was asked."""
-    try:
-        return DataFlowStatusMessage.model_validate(answer).state or DataFlowState.STARTED
+        return DataAddressMessage.model_validate(told).to_address()
     except ValidationError:
-        return DataFlowState.STARTED
+        raise PeerRefusedError("The data plane's answer holds a data address that cannot be read.", status=0) from None

@@ -3,24 +3,35 @@
 import asyncio
 from typing import Any, Final
 from urllib.parse import quote
+from uuid import uuid4
 
 import httpx
 from pydantic import ValidationError
 
-from connector_spi.data_address import DataAddress, DataAddressMessage
+from connector_spi.data_address import EDC_NAMESPACE, DataAddress, DataAddressMessage, EndpointProperty
 from connector_spi.errors import ForbiddenAddressError, InvalidInputError, PeerRefusedError, PeerUnavailableError
 from connector_spi.json_body import parsed_object
 from connector_spi.log_context import redacted
 from connector_spi.signaling import DataFlowProgress
+from control_plane.credential_messages import CredentialRenewalAnswer, renewal_request
 from control_plane.domain.contract_negotiation import ContractNegotiation, NegotiationType
 from control_plane.domain.transfer_process import TransferError, TransferProcess, TransferProcessType
-from control_plane.dsp_messages import ProcessAnswer, message, odrl
+from control_plane.dsp_messages import ProcessAnswer, agreement_body, message, odrl
 from control_plane.ports.counterparty_identity import CounterpartyIdentity
 from control_plane.ports.dataspace_client import Counterparty
 from outbound_http.guarded_client import CATALOG_MAX_BYTES, RESPONSE_MAX_BYTES, read_limited
 
 _RETRYABLE: Final = frozenset({408, 425, 429})
+_NOT_IMPLEMENTED: Final = 501
 _REASON_SHOWN: Final = 500
+_PLAIN_NAMES: Final = (
+    "authorization",
+    "authType",
+    "refreshToken",
+    "expiresIn",
+    "refreshEndpoint",
+)
+"""Properties that the specifications name without a namespace."""
 
 
 class DspClient:
@@ -72,15 +83,7 @@ class DspClient:
         agreement = negotiation.agreement
         if agreement is None:
             raise PeerRefusedError("There is no agreement to send.", status=0)
-        body = odrl(
-            "Agreement",
-            agreement.policy,
-            policy_id=agreement.id,
-            target=agreement.asset_id,
-            assigner=agreement.provider_id,
-            assignee=agreement.consumer_id,
-            timestamp=agreement.signed_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        )
+        body = agreement_body(agreement)
         await self._tell(negotiation, "ContractAgreementMessage", "agreement", agreement=body)
 
     async def send_verification(self, negotiation: ContractNegotiation) -> None:
@@ -98,9 +101,8 @@ class DspClient:
             negotiation, "ContractNegotiationTerminationMessage", "termination", code="Terminated", reason=reason
         )
 
-    async def request_transfer(self, process: TransferProcess, destination: DataAddress) -> str:
+    async def request_transfer(self, process: TransferProcess, destination: DataAddress | None) -> str:
         """POST transfers/request."""
-        address = DataAddressMessage.of(destination).model_dump(mode="json", by_alias=True, exclude_none=True)
         body = message(
             "TransferRequestMessage",
             message_id=process.message_id,
@@ -108,26 +110,42 @@ class DspClient:
             agreementId=process.contract_id,
             format=process.transfer_type,
             callbackAddress=self._callback_address,
-            dataAddress=address,
+            dataAddress=_wire(DataAddressMessage.of(destination)) if destination else None,
         )
         answer = await self._call("POST", _peer(process), "transfers/request", body)
         return _process_answer(answer).provider_pid
 
-    async def start_transfer(self, process: TransferProcess) -> None:
+    async def start_transfer(self, process: TransferProcess, served_at: DataAddress | None = None) -> None:
         """POST transfers/{pid}/start."""
-        await self._tell(process, "TransferStartMessage", "start")
+        address = _wire(_served_at(served_at)) if served_at else None
+        await self._tell(process, "TransferStartMessage", "start", dataAddress=address)
 
     async def complete_transfer(self, process: TransferProcess) -> None:
         """POST transfers/{pid}/completion."""
         await self._tell(process, "TransferCompletionMessage", "completion")
 
     async def suspend_transfer(self, process: TransferProcess) -> None:
-        """POST transfers/{pid}/suspension."""
-        await self._tell(process, "TransferSuspensionMessage", "suspension")
+        """POST transfers/{pid}/suspension; with the reason, where there is one."""
+        error = process.error
+        code, reason = (error.code, [error.message]) if error else (None, None)
+        await self._tell(process, "TransferSuspensionMessage", "suspension", code=code, reason=reason)
 
     async def terminate_transfer(self, process: TransferProcess, error: TransferError) -> None:
         """POST transfers/{pid}/termination."""
         await self._tell(process, "TransferTerminationMessage", "termination", code=error.code, reason=[error.message])
+
+    async def renew_credential(self, process: TransferProcess) -> str:
+        """POST transfers/{consumerPid}/credential; this project's extension."""
+        consumer_pid = process.correlation_id or ""
+        body = renewal_request(message_id=str(uuid4()), consumer_pid=consumer_pid, provider_pid=process.id)
+        answer = await self._call("POST", _peer(process), f"transfers/{_segment(consumer_pid)}/credential", body)
+        try:
+            renewed = CredentialRenewalAnswer.model_validate(answer)
+        except ValidationError:
+            raise PeerUnavailableError("The counterparty's answer holds no credential.") from None
+        if (renewed.consumer_pid, renewed.provider_pid) != (consumer_pid, process.id):
+            raise PeerUnavailableError("The counterparty's answer is about another transfer.")
+        return renewed.secret
 
     async def fetch_progress(self, process: TransferProcess) -> DataFlowProgress | None:
         """GET transfers/{pid}; the progress is this project's extension of the answer."""
@@ -176,6 +194,24 @@ class DspClient:
         return _object(content)
 
 
+def _wire(address: DataAddressMessage) -> dict[str, Any]:
+    return address.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def _served_at(address: DataAddress) -> DataAddressMessage:
+    """A pull's address, for those who read the specification's names and for those who read EDC's.
+
+    EDC (v0.18.0) passes over `endpoint` where the specification has it, and looks among the properties.
+    """
+    message = DataAddressMessage.of(address)
+    named = list(message.endpoint_properties or [])
+    if message.endpoint is not None:
+        named.append(EndpointProperty(name=f"{EDC_NAMESPACE}endpoint", value=message.endpoint))
+        named.append(EndpointProperty(name=f"{EDC_NAMESPACE}endpointType", value=address.type))
+    named += [EndpointProperty(name=name, value=address.get(name)) for name in _PLAIN_NAMES if address.get(name)]
+    return message.model_copy(update={"endpoint_properties": named or None})
+
+
 def _check(response: httpx.Response, content: bytes, peer: str) -> None:
     status = response.status_code
     if response.is_success:
@@ -184,7 +220,7 @@ def _check(response: httpx.Response, content: bytes, peer: str) -> None:
     said = answer.get("reason") or answer.get("message") or ""
     said = "; ".join(str(r) for r in said) if isinstance(said, list) else str(said)
     text = f"The counterparty {peer!r} answered {status}" + (f": {redacted(said)[:_REASON_SHOWN]}" if said else ".")
-    if status in _RETRYABLE or response.is_server_error:
+    if status in _RETRYABLE or (response.is_server_error and status != _NOT_IMPLEMENTED):
         seconds = response.headers.get("Retry-After", "")
         raise PeerUnavailableError(text, retry_after_seconds=float(seconds) if seconds.isdecimal() else None)
     raise PeerRefusedError(text, status=status)

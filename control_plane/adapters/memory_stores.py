@@ -14,6 +14,7 @@ from control_plane.adapters.records import (
     AGREEMENT_CODEC,
     ASSET_CODEC,
     CONTRACT_DEFINITION_CODEC,
+    DATA_PLANE_REGISTRATION_CODEC,
     NEGOTIATION_CODEC,
     POLICY_DEFINITION_CODEC,
     TRANSFER_PROCESS_CODEC,
@@ -113,4 +114,5 @@ def memory_stores(clock: Clock | None = None) -> Stores:
         assets=MemoryDefinitionStore(ASSET_CODEC),
         policy_definitions=MemoryDefinitionStore(POLICY_DEFINITION_CODEC),
         contract_definitions=MemoryDefinitionStore(CONTRACT_DEFINITION_CODEC),
+        data_plane_registrations=MemoryDefinitionStore(DATA_PLANE_REGISTRATION_CODEC),
     )

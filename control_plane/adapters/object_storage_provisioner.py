@@ -45,12 +45,17 @@ class ObjectStorageProvisioner:
         await self._storage.create_container(
             plan.account, plan.container, process_id=_owner(process), key_name=key_name
         )
+        return await self.renew(process)
+
+    async def renew(self, process: TransferProcess) -> Provisioned:
+        """Mint anew: the stored access policy is replaced, so that earlier signatures get the new end too."""
+        plan = _plan(process)
         sas = await self._storage.mint_write_sas(
             plan.account,
             plan.container,
             policy_id=_policy_id(process),
             lifetime_seconds=self._sas_seconds,
-            key_name=key_name,
+            key_name=_key_name(process),
         )
         return Provisioned(resource=replace(plan, sas_expires_at=sas.expires_at), secret=sas.to_secret())
 

@@ -158,3 +158,6 @@ CONTRACT_DEFINITION_FIELDS: Final = QueryFields(
     },
     documents=_PRIVATE,
 )
+DATA_PLANE_REGISTRATION_FIELDS: Final = QueryFields(
+    cells={"id": Cell("id"), "registeredAt": _time("registered_at")}, created="registered_at"
+)

@@ -10,6 +10,7 @@ from connector_spi.data_address import SECRET_PROPERTIES, DataAddress
 from connector_spi.errors import InvalidInputError
 from connector_spi.signaling import DataFlowProgress
 from control_plane.domain.contract_agreement import ContractAgreement
+from control_plane.domain.data_plane_registration import CallerCredentials
 from control_plane.domain.policy import Policy
 from control_plane.domain.query import Criterion
 from control_plane.domain.transfer_process import ProvisionedResource, TransferError
@@ -121,11 +122,23 @@ def _decode_agreement(document: Mapping[str, Any]) -> ContractAgreement:
     )
 
 
+def _encode_credentials(credentials: CallerCredentials) -> dict[str, Any]:
+    return {
+        "token_endpoint": credentials.token_endpoint,
+        "client_id": credentials.client_id,
+        "secret_alias": credentials.secret_alias,
+        "jwks": None if credentials.jwks is None else dict(credentials.jwks),
+        "jwks_uri": credentials.jwks_uri,
+    }
+
+
 TIME: Final = CellCodec(to_microseconds, from_microseconds)
 PROPERTIES: Final = CellCodec(dict, dict)
 DATA_ADDRESS: Final = CellCodec(_encode_address, lambda document: DataAddress(document["type"], document["properties"]))
 POLICY: Final = CellCodec(_encode_policy, _decode_policy)
 SELECTOR: Final = CellCodec(_encode_selector, _decode_selector)
+TEXTS: Final = CellCodec(list, tuple)
+CREDENTIALS: Final = CellCodec(_encode_credentials, lambda document: CallerCredentials(**document))
 PROVISIONED: Final = CellCodec(_encode_provisioned, _decode_provisioned)
 AGREEMENT: Final = CellCodec(_encode_agreement, _decode_agreement)
 TRANSFER_ERROR: Final = CellCodec(

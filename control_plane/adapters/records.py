@@ -8,6 +8,7 @@ from control_plane.adapters.query_fields import (
     AGREEMENT_FIELDS,
     ASSET_FIELDS,
     CONTRACT_DEFINITION_FIELDS,
+    DATA_PLANE_REGISTRATION_FIELDS,
     NEGOTIATION_FIELDS,
     POLICY_DEFINITION_FIELDS,
     TRANSFER_PROCESS_FIELDS,
@@ -16,12 +17,14 @@ from control_plane.adapters.query_fields import (
 )
 from control_plane.adapters.record_values import (
     AGREEMENT,
+    CREDENTIALS,
     DATA_ADDRESS,
     POLICY,
     PROGRESS,
     PROPERTIES,
     PROVISIONED,
     SELECTOR,
+    TEXTS,
     TIME,
     TRANSFER_ERROR,
     CellCodec,
@@ -32,6 +35,7 @@ from control_plane.domain.asset import Asset
 from control_plane.domain.contract_agreement import ContractAgreement
 from control_plane.domain.contract_definition import ContractDefinition
 from control_plane.domain.contract_negotiation import ContractNegotiation, NegotiationState, NegotiationType
+from control_plane.domain.data_plane_registration import DataPlaneRegistration
 from control_plane.domain.policy import PolicyDefinition
 from control_plane.domain.transfer_process import (
     ResourcePhase,
@@ -177,4 +181,16 @@ CONTRACT_DEFINITION_CODEC: Final = RecordCodec(
     kind="ContractDefinition",
     query_fields=CONTRACT_DEFINITION_FIELDS,
     cells={"assets_selector": SELECTOR, "private_properties": PROPERTIES, "created_at": TIME},
+)
+
+DATA_PLANE_REGISTRATION_CODEC: Final = RecordCodec(
+    entity_class=DataPlaneRegistration,
+    kind="DataPlane",
+    query_fields=DATA_PLANE_REGISTRATION_FIELDS,
+    cells={
+        "transfer_types": TEXTS,
+        "labels": TEXTS,
+        "credentials": optional(CREDENTIALS),
+        "registered_at": TIME,
+    },
 )

@@ -4,10 +4,21 @@ from pathlib import Path
 from typing import Final
 
 from connector_spi.clock import Clock, SystemClock
-from control_plane.adapters.records import ASSET_CODEC, CONTRACT_DEFINITION_CODEC, POLICY_DEFINITION_CODEC
+from control_plane.adapters.records import (
+    ASSET_CODEC,
+    CONTRACT_DEFINITION_CODEC,
+    DATA_PLANE_REGISTRATION_CODEC,
+    POLICY_DEFINITION_CODEC,
+)
 from control_plane.adapters.sql_definition_stores import SqlDefinitionStore
 from control_plane.adapters.sql_negotiation_store import SqlContractNegotiationStore
-from control_plane.adapters.sql_tables import AssetRow, ContractDefinitionRow, PolicyDefinitionRow, table_of
+from control_plane.adapters.sql_tables import (
+    AssetRow,
+    ContractDefinitionRow,
+    DataPlaneRegistrationRow,
+    PolicyDefinitionRow,
+    table_of,
+)
 from control_plane.adapters.sql_transfer_process_store import SqlTransferProcessStore
 from control_plane.ports.stores import Stores
 from sql_storage.database import Database
@@ -35,4 +46,7 @@ def open_stores(database: Database, clock: Clock | None = None) -> Stores:
         assets=SqlDefinitionStore(database, table_of(AssetRow), ASSET_CODEC),
         policy_definitions=SqlDefinitionStore(database, table_of(PolicyDefinitionRow), POLICY_DEFINITION_CODEC),
         contract_definitions=SqlDefinitionStore(database, table_of(ContractDefinitionRow), CONTRACT_DEFINITION_CODEC),
+        data_plane_registrations=SqlDefinitionStore(
+            database, table_of(DataPlaneRegistrationRow), DATA_PLANE_REGISTRATION_CODEC
+        ),
     )

@@ -104,6 +104,7 @@ class TransferProcessRow(StatefulRow, table=True):
     provisioned: dict[str, Any] | None = Field(default=None, sa_type=DOCUMENT)
     secret_alias: str | None = Field(default=None, sa_type=PLAIN_TEXT)
     data_plane_id: str | None = Field(default=None, sa_type=PLAIN_TEXT)
+    data_flow_id: str | None = Field(default=None, sa_type=PLAIN_TEXT)
     error: dict[str, Any] | None = Field(default=None, sa_type=DOCUMENT)
     progress: dict[str, Any] | None = Field(default=None, sa_type=DOCUMENT)
 
@@ -195,6 +196,19 @@ class ContractDefinitionRow(Row, table=True):
     assets_selector: list[dict[str, Any]] = Field(sa_type=DOCUMENT)
     private_properties: dict[str, Any] = Field(sa_type=DOCUMENT)
     created_at: int = Field(sa_type=BigInteger)
+
+
+class DataPlaneRegistrationRow(Row, table=True):
+    """A DataPlaneRegistration."""
+
+    __tablename__ = "data_plane_registrations"
+    __table_args__ = (Index("ix_data_plane_registrations_registered_at", "registered_at", "id"),)
+
+    endpoint: str = Field(sa_type=PLAIN_TEXT)
+    transfer_types: list[str] = Field(sa_type=DOCUMENT)
+    labels: list[str] = Field(sa_type=DOCUMENT)
+    credentials: dict[str, Any] | None = Field(default=None, sa_type=DOCUMENT)
+    registered_at: int = Field(sa_type=BigInteger)
 
 
 def table_of(row: type[SQLModel]) -> Table:

@@ -24,6 +24,8 @@ class TransferProcessState(IntEnum):
     """Accepted; nothing done yet."""
     PROVISIONING = 200
     """Consumer: the container and the SAS are being made."""
+    PREPARATION_REQUESTED = 250
+    """Consumer: waits for the data plane to say that it has prepared."""
     PROVISIONED = 300
     """Consumer: the destination is ready."""
     REQUESTING = 400
@@ -33,7 +35,7 @@ class TransferProcessState(IntEnum):
     STARTING = 550
     """Provider: the data plane runs; the TransferStartMessage is being sent."""
     STARTUP_REQUESTED = 570
-    """Provider: waits for the data plane to say that it has started."""
+    """Provider: waits for the data plane to say that it has started. Consumer: its data plane is being told."""
     STARTED = 600
     """Data moves."""
     SUSPENDING = 650
@@ -45,13 +47,13 @@ class TransferProcessState(IntEnum):
     RESUMING = 720
     """This side wishes to go on."""
     RESUMING_REQUESTED = 722
-    """Provider: the consumer wishes to go on."""
+    """The counterparty goes on: the data plane is being told."""
     RESUMED = 725
     """Consumer: waits for the provider to start again."""
     COMPLETING = 750
-    """Provider: all data is there; the TransferCompletionMessage is being sent."""
+    """This side's data plane has finished; the TransferCompletionMessage is being sent."""
     COMPLETING_REQUESTED = 775
-    """Consumer: the provider says that it is complete; the evidence is being looked at."""
+    """The counterparty says that it is complete; the evidence is being looked at, the data plane is being told."""
     COMPLETED = 800
     """Outcome: all data arrived."""
     TERMINATING = 825
@@ -83,6 +85,19 @@ ERROR_CODE_MAX = 128
 ERROR_MESSAGE_MAX = 2000
 
 OUTCOMES = frozenset({TransferProcessState.COMPLETED, TransferProcessState.TERMINATED})
+
+NO_DESTINATION = DataAddress("")
+"""A pull has none: the consumer fetches the data from where the provider's data plane serves it."""
+
+
+def is_pull(transfer_type: str) -> bool:
+    """Whether the consumer fetches the data (`HttpData-PULL`, `https://.../http-pull`), by the name's last part."""
+    return transfer_type.lower().endswith("-pull")
+
+
+def data_address_alias(process_id: str) -> str:
+    """Vault alias of what opens the transfer's data address: one for each transfer, chosen by this side."""
+    return f"transfer-process-{process_id}-data-address"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,8 +160,11 @@ class TransferProcess:
     resources: ResourcePhase = ResourcePhase.NONE
     provisioned: ProvisionedResource | None = None
     secret_alias: str | None = None
-    """Vault alias of this side's copy of the SAS, while there is one."""
+    """Vault alias of this side's copy of the SAS or of the data address, while there may be one."""
     data_plane_id: str | None = None
+    """The data plane that has the flow. A consumer without one provisions by itself, or has nothing to prepare."""
+    data_flow_id: str | None = None
+    """The data plane's name of the flow, where it is not the process's id."""
     message_id: str | None = None
     """Id of the message that the present state sends; the same when a send is repeated."""
     attempt: int = 0
@@ -161,6 +179,16 @@ class TransferProcess:
     def is_outcome(self) -> bool:
         """Whether the transfer has ended."""
         return self.state in OUTCOMES
+
+    @property
+    def is_pull(self) -> bool:
+        """Whether the consumer fetches the data."""
+        return is_pull(self.transfer_type)
+
+    @property
+    def flow_id(self) -> str:
+        """The id of the data flow, as the data plane knows it."""
+        return self.data_flow_id or self.id
 
     @property
     def shown_state(self) -> str:

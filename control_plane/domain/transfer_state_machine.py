@@ -25,8 +25,10 @@ class TransferEvent(StrEnum):
 
     PROVISION = "PROVISION"
     """Consumer: begin to make the destination."""
+    AWAIT_PREPARATION = "AWAIT_PREPARATION"
+    """Consumer: the data plane accepted and will say when it has prepared."""
     FINISH_PROVISIONING = "FINISH_PROVISIONING"
-    """Consumer: the destination is ready."""
+    """Consumer: the destination is ready, or the data plane has prepared."""
     REQUEST = "REQUEST"
     """Consumer: begin to ask the provider."""
     FINISH_REQUEST = "FINISH_REQUEST"
@@ -34,7 +36,7 @@ class TransferEvent(StrEnum):
     AWAIT_STARTUP = "AWAIT_STARTUP"
     """Provider: the data plane accepted the flow and will say when it has started."""
     CONFIRM_STARTUP = "CONFIRM_STARTUP"
-    """Provider: the data plane has started."""
+    """Provider: the data plane has started. Consumer: its data plane, if it has one, was told."""
     START = "START"
     """Provider: the start was announced. Consumer: the announcement came, or the data proves it."""
     SUSPEND = "SUSPEND"
@@ -48,11 +50,11 @@ class TransferEvent(StrEnum):
     FINISH_RESUME_REQUEST = "FINISH_RESUME_REQUEST"
     """Consumer: the provider acknowledged the wish; its start message follows."""
     COMPLETE = "COMPLETE"
-    """Provider: the data plane has published everything."""
+    """Provider: the data plane has published everything. Consumer: its data plane has fetched everything."""
     COMPLETE_BY_COUNTERPARTY = "COMPLETE_BY_COUNTERPARTY"
-    """Consumer: the provider says that everything is there."""
+    """The counterparty says that it is complete."""
     COMPLETE_BY_EVIDENCE = "COMPLETE_BY_EVIDENCE"
-    """Consumer: a valid marker was found, and all that it lists."""
+    """Consumer: a valid marker was found, and all that it lists; or its data plane says so."""
     FINISH_COMPLETION = "FINISH_COMPLETION"
     TERMINATE = "TERMINATE"
     """This side ends the transfer: a client's wish, a permanent error, or a deadline."""
@@ -71,7 +73,14 @@ class ResourceEvent(StrEnum):
 
 _S = TransferProcessState
 _E = TransferEvent
-_PAUSING: Final = (_S.SUSPENDING, _S.SUSPENDING_REQUESTED, _S.SUSPENDED, _S.RESUMING, _S.RESUMED)
+_PAUSING: Final = (
+    _S.SUSPENDING,
+    _S.SUSPENDING_REQUESTED,
+    _S.SUSPENDED,
+    _S.RESUMING,
+    _S.RESUMING_REQUESTED,
+    _S.RESUMED,
+)
 _PAUSING_PROVIDER: Final = (
     _S.SUSPENDING,
     _S.SUSPENDING_REQUESTED,
@@ -80,19 +89,17 @@ _PAUSING_PROVIDER: Final = (
     _S.RESUMING_REQUESTED,
 )
 _ENDING: Final = frozenset({_S.TERMINATING, _S.TERMINATING_REQUESTED})
-_CONSUMER_STATES: Final = tuple(
-    s for s in _S if s not in {_S.STARTING, _S.STARTUP_REQUESTED, _S.COMPLETING, _S.RESUMING_REQUESTED}
-)
+_CONSUMER_STATES: Final = tuple(s for s in _S if s is not _S.STARTING)
 _PROVIDER_STATES: Final = tuple(
     s
     for s in _S
     if s
     not in {
         _S.PROVISIONING,
+        _S.PREPARATION_REQUESTED,
         _S.PROVISIONED,
         _S.REQUESTING,
         _S.REQUESTED,
-        _S.COMPLETING_REQUESTED,
         _S.RESUMED,
     }
 )
@@ -121,15 +128,23 @@ _CONSUMER: Final = StateMachine(
     {
         **_both(_CONSUMER_STATES),
         _E.PROVISION: [(_S.INITIAL, _S.PROVISIONING)],
-        _E.FINISH_PROVISIONING: [(_S.PROVISIONING, _S.PROVISIONED)],
+        _E.AWAIT_PREPARATION: [(_S.PROVISIONING, _S.PREPARATION_REQUESTED)],
+        _E.FINISH_PROVISIONING: [(s, _S.PROVISIONED) for s in (_S.PROVISIONING, _S.PREPARATION_REQUESTED)],
         _E.REQUEST: [(_S.PROVISIONED, _S.REQUESTING)],
         _E.FINISH_REQUEST: [(_S.REQUESTING, _S.REQUESTED)],
-        _E.START: [(s, _S.STARTED) for s in (_S.REQUESTED, _S.SUSPENDED, _S.RESUMING, _S.RESUMED)],
+        _E.START: [
+            (_S.REQUESTED, _S.STARTUP_REQUESTED),
+            *((s, _S.RESUMING_REQUESTED) for s in (_S.SUSPENDED, _S.RESUMING, _S.RESUMED)),
+        ],
+        _E.CONFIRM_STARTUP: [(s, _S.STARTED) for s in (_S.STARTUP_REQUESTED, _S.RESUMING_REQUESTED)],
         _E.FINISH_RESUME_REQUEST: [(_S.RESUMING, _S.RESUMED)],
+        _E.COMPLETE: [(s, _S.COMPLETING) for s in (_S.STARTED, _S.SUSPENDING)],
         # In SUSPENDED the protocol forbids the message; what this side sees for itself counts in any case.
         _E.COMPLETE_BY_COUNTERPARTY: [(s, _S.COMPLETING_REQUESTED) for s in (_S.STARTED, _S.SUSPENDING)],
-        _E.COMPLETE_BY_EVIDENCE: [(s, _S.COMPLETED) for s in (_S.STARTED, _S.COMPLETING_REQUESTED, *_PAUSING)],
-        _E.FINISH_COMPLETION: [(_S.COMPLETING_REQUESTED, _S.COMPLETED)],
+        _E.COMPLETE_BY_EVIDENCE: [
+            (s, _S.COMPLETED) for s in (_S.STARTUP_REQUESTED, _S.STARTED, _S.COMPLETING_REQUESTED, *_PAUSING)
+        ],
+        _E.FINISH_COMPLETION: [(s, _S.COMPLETED) for s in (_S.COMPLETING, _S.COMPLETING_REQUESTED)],
     },
 )
 
@@ -144,7 +159,8 @@ _PROVIDER: Final = StateMachine(
         _E.RESUME_BY_COUNTERPARTY: [(_S.SUSPENDED, _S.RESUMING_REQUESTED)],
         # A pause may come too late for a data plane that has just finished.
         _E.COMPLETE: [(s, _S.COMPLETING) for s in (_S.STARTED, *_PAUSING_PROVIDER)],
-        _E.FINISH_COMPLETION: [(_S.COMPLETING, _S.COMPLETED)],
+        _E.COMPLETE_BY_COUNTERPARTY: [(s, _S.COMPLETING_REQUESTED) for s in (_S.STARTED, _S.SUSPENDING)],
+        _E.FINISH_COMPLETION: [(s, _S.COMPLETED) for s in (_S.COMPLETING, _S.COMPLETING_REQUESTED)],
     },
 )
 
@@ -163,7 +179,9 @@ RESOURCES: Final = StateMachine(
 )
 
 WAITING: Final = {
-    TransferProcessType.CONSUMER: frozenset({_S.REQUESTED, _S.STARTED, _S.SUSPENDED, _S.RESUMED}),
+    TransferProcessType.CONSUMER: frozenset(
+        {_S.PREPARATION_REQUESTED, _S.REQUESTED, _S.STARTED, _S.SUSPENDED, _S.RESUMED}
+    ),
     TransferProcessType.PROVIDER: frozenset({_S.STARTUP_REQUESTED, _S.STARTED, _S.SUSPENDED}),
 }
 """States in which this side waits for somebody else; every other open state is one that the loop works on."""
@@ -171,9 +189,12 @@ WAITING: Final = {
 _LEADS_TO: Final = {
     TransferProcessType.CONSUMER: {
         _S.REQUESTING: _S.REQUESTED,
+        _S.STARTUP_REQUESTED: _S.STARTED,
         _S.SUSPENDING: _S.SUSPENDED,
         _S.SUSPENDING_REQUESTED: _S.SUSPENDED,
         _S.RESUMING: _S.RESUMED,
+        _S.RESUMING_REQUESTED: _S.STARTED,
+        _S.COMPLETING: _S.COMPLETED,
         _S.COMPLETING_REQUESTED: _S.COMPLETED,
         _S.TERMINATING: _S.TERMINATED,
         _S.TERMINATING_REQUESTED: _S.TERMINATED,
@@ -185,6 +206,7 @@ _LEADS_TO: Final = {
         _S.RESUMING: _S.STARTED,
         _S.RESUMING_REQUESTED: _S.STARTED,
         _S.COMPLETING: _S.COMPLETED,
+        _S.COMPLETING_REQUESTED: _S.COMPLETED,
         _S.TERMINATING: _S.TERMINATED,
         _S.TERMINATING_REQUESTED: _S.TERMINATED,
     },

@@ -23,7 +23,7 @@ class DataspaceClient(Protocol):
     A message is sent under the entity's `message_id`, so a repeated send is recognised. Every method raises
 
         PeerUnavailableError: no answer, 5xx, 408 or 429; the same call may work later.
-        PeerRefusedError: any other 4xx.
+        PeerRefusedError: any other 4xx, and 501.
         ForbiddenAddressError: the counterparty's address may not be called.
     """
 
@@ -55,12 +55,15 @@ class DataspaceClient(Protocol):
         """Send the ContractNegotiationTerminationMessage with the negotiation's error detail."""
         ...
 
-    async def request_transfer(self, process: TransferProcess, destination: DataAddress) -> str:
-        """Send the TransferRequestMessage with the destination, secret included; returns the provider's process id."""
+    async def request_transfer(self, process: TransferProcess, destination: DataAddress | None) -> str:
+        """Send the TransferRequestMessage; returns the provider's process id.
+
+        `destination`: of a push, secret included.
+        """
         ...
 
-    async def start_transfer(self, process: TransferProcess) -> None:
-        """Send the TransferStartMessage."""
+    async def start_transfer(self, process: TransferProcess, served_at: DataAddress | None = None) -> None:
+        """Send the TransferStartMessage. `served_at`: where the data of a pull is fetched, secrets included."""
         ...
 
     async def complete_transfer(self, process: TransferProcess) -> None:
@@ -73,6 +76,13 @@ class DataspaceClient(Protocol):
 
     async def terminate_transfer(self, process: TransferProcess, error: TransferError) -> None:
         """Send the TransferTerminationMessage with code and reason."""
+        ...
+
+    async def renew_credential(self, process: TransferProcess) -> str:
+        """Ask the consumer for a fresh credential for the destination (an extension of ours); the secret.
+
+        A consumer that does not know the extension refuses with 404, 405 or 501.
+        """
         ...
 
     async def fetch_progress(self, process: TransferProcess) -> DataFlowProgress | None:

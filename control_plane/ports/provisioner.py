@@ -36,6 +36,10 @@ class Provisioner(Protocol):
         """Make `process.provisioned` (the plan) and a write-only credential for it."""
         ...
 
+    async def renew(self, process: TransferProcess) -> Provisioned:
+        """Prolong the credential for what was made, from now on: the same place and rights, a later end."""
+        ...
+
     async def revoke(self, process: TransferProcess) -> None:
         """Make the credential worthless; fine when it or the container is gone."""
         ...

@@ -10,6 +10,7 @@ from control_plane.domain.asset import Asset
 from control_plane.domain.contract_agreement import ContractAgreement
 from control_plane.domain.contract_definition import ContractDefinition
 from control_plane.domain.contract_negotiation import ContractNegotiation
+from control_plane.domain.data_plane_registration import DataPlaneRegistration
 from control_plane.domain.inbox import InboxMessage
 from control_plane.domain.policy import PolicyDefinition
 from control_plane.domain.query import QuerySpec
@@ -228,3 +229,4 @@ class Stores:
     assets: DefinitionStore[Asset]
     policy_definitions: DefinitionStore[PolicyDefinition]
     contract_definitions: DefinitionStore[ContractDefinition]
+    data_plane_registrations: DefinitionStore[DataPlaneRegistration]

@@ -1,5 +1,6 @@
 """Catalog endpoints: what this participant offers."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -11,11 +12,13 @@ from control_plane.dsp_messages import CatalogRequestMessage, message, odrl
 from control_plane.protocol_api.exchange import CATALOG_ERROR, Exchange, read_message
 from control_plane.services.catalog_service import CatalogService
 
+TransferTypes = Callable[[], Awaitable[tuple[str, ...]]]
+
 
 def catalog_router(
-    exchange: Exchange, catalog: CatalogService, *, participant_id: str, base_url: str, transfer_types: tuple[str, ...]
+    exchange: Exchange, catalog: CatalogService, *, participant_id: str, base_url: str, transfer_types: TransferTypes
 ) -> APIRouter:
-    """POST /catalog/request and GET /catalog/datasets/{id}."""
+    """POST /catalog/request and GET /catalog/datasets/{id}; `transfer_types`: what the data planes can do now."""
     router = APIRouter(prefix="/catalog")
     service = {
         "@id": f"{participant_id}-connector",
@@ -24,11 +27,8 @@ def catalog_router(
         "endpointURL": base_url,
     }
 
-    def dataset(asset_id: str, offers: list[ContractOffer]) -> dict[str, Any]:
-        distributions = [
-            {"@type": "Distribution", "format": transfer_type, "accessService": service}
-            for transfer_type in transfer_types
-        ]
+    def dataset(asset_id: str, offers: list[ContractOffer], formats: tuple[str, ...]) -> dict[str, Any]:
+        distributions = [{"@type": "Distribution", "format": name, "accessService": service} for name in formats]
         return {
             **offers[0].asset.properties,
             "@id": asset_id,
@@ -48,12 +48,13 @@ def catalog_router(
             offers: dict[str, list[ContractOffer]] = {}
             async for offer in catalog.offers():
                 offers.setdefault(offer.asset.id, []).append(offer)
+            formats = await transfer_types()
             return message(
                 "Catalog",
                 message_id=f"{participant_id}-catalog",
                 participantId=participant_id,
                 service=[service],
-                dataset=[dataset(asset_id, of_asset) for asset_id, of_asset in offers.items()] or None,
+                dataset=[dataset(asset_id, of_asset, formats) for asset_id, of_asset in offers.items()] or None,
             )
 
         return await exchange.answer(request, CATALOG_ERROR, handle)
@@ -64,7 +65,7 @@ def catalog_router(
             offers = [offer async for offer in catalog.offers(dataset_id)]
             if not offers:
                 raise NotFoundError(kind="Dataset", object_id=dataset_id)
-            return {**message("Dataset"), **dataset(dataset_id, offers)}
+            return {**message("Dataset"), **dataset(dataset_id, offers, await transfer_types())}
 
         return await exchange.answer(request, CATALOG_ERROR, handle)
 

@@ -1,6 +1,7 @@
 """One exchange with a counterparty: who is calling, what it sent, and how errors are told in the protocol's form."""
 
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
@@ -18,6 +19,7 @@ from connector_spi.errors import (
 )
 from connector_spi.json_body import BodyTooLargeError, read_json_object, validated
 from connector_spi.log_context import redacted
+from control_plane.domain.credential_renewal import RenewalRefusedError, TooManyRenewalsError
 from control_plane.dsp_messages import message
 from control_plane.ports.counterparty_identity import CounterpartyIdentity
 
@@ -32,8 +34,10 @@ _STATUS: Final[tuple[tuple[type[ConnectorError], int], ...]] = (
     (NotFoundError, 404),
     (BodyTooLargeError, 413),
     (InvalidInputError, 400),
+    (RenewalRefusedError, 409),
     # The specification wants 400, not 409, for a move that the state does not allow.
     (ConflictError, 400),
+    (TooManyRenewalsError, 429),
     (TransientError, 503),
     (ConnectorError, 400),
 )
@@ -96,5 +100,6 @@ def _refusal(request: Request, error_type: str, error: ConnectorError) -> JSONRe
     pid = request.path_params.get("pid", "")
     pids = {} if error_type == CATALOG_ERROR else {"providerPid": pid, "consumerPid": pid}
     body = message(error_type, **pids, code=error.code, reason=[redacted(error.message)])
-    headers = {"Retry-After": "1"} if status == 503 else None  # noqa: PLR2004
+    wait = math.ceil(error.retry_after_seconds or 1) if isinstance(error, TransientError) else None
+    headers = {"Retry-After": str(wait)} if wait else None
     return JSONResponse(body, status_code=status, headers=headers)

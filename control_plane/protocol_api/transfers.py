@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 
 from connector_spi.errors import NotFoundError
 from control_plane.domain.transfer_process import TransferProcess, TransferProcessState, TransferProcessType
-from control_plane.dsp_messages import PROTOCOL, PidsMessage, TransferRequestMessage, message
+from control_plane.dsp_messages import PROTOCOL, PidsMessage, TransferRequestMessage, TransferStartMessage, message
 from control_plane.protocol_api.exchange import TRANSFER_ERROR, Exchange, read_message
 from control_plane.services.transfer_protocol_service import (
     COMPLETION,
@@ -23,6 +23,7 @@ _S = TransferProcessState
 _SHOWN: Final = {
     _S.INITIAL: "REQUESTED",
     _S.PROVISIONING: "REQUESTED",
+    _S.PREPARATION_REQUESTED: "REQUESTED",
     _S.PROVISIONED: "REQUESTED",
     _S.REQUESTING: "REQUESTED",
     _S.REQUESTED: "REQUESTED",
@@ -98,7 +99,9 @@ class TransferEndpoints:
         async def handle(counter_party_id: str) -> dict[str, Any]:
             if name not in _MESSAGES:
                 raise NotFoundError(kind="Endpoint", object_id=name)
-            body = await read_message(request, PidsMessage, _MESSAGES[name])
+            model = TransferStartMessage if name == START else PidsMessage
+            body = await read_message(request, model, _MESSAGES[name])
+            data_address = body.data_address if isinstance(body, TransferStartMessage) else None
             incoming = IncomingTransferMessage(
                 name=name,
                 message_id=body.id,
@@ -106,6 +109,7 @@ class TransferEndpoints:
                 provider_pid=body.provider_pid,
                 code=body.code or "TerminatedByCounterparty",
                 reason=body.reason_text(),
+                data_address=data_address.to_address() if data_address else None,
             )
             await self._service.on_message(counter_party_id, pid, incoming)
             return {}
@@ -122,6 +126,6 @@ def _shown(process: TransferProcess) -> dict[str, Any]:
         message_id=own,
         consumerPid=own if consumer else other,
         providerPid=other if consumer else own,
-        state=_SHOWN[process.state],
+        state="STARTED" if consumer and process.state is _S.STARTUP_REQUESTED else _SHOWN[process.state],
         progress=progress,
     )

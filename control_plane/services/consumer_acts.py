@@ -1,14 +1,14 @@
 """What the consumer's side does in each state that is its turn."""
 
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from connector_spi.clock import Clock
-from connector_spi.data_address import SECRET
-from connector_spi.errors import PermanentError, TransientError
-from connector_spi.vault import Vault
+from connector_spi.errors import PeerRefusedError, PeerUnavailableError, TransientError
+from connector_spi.log_context import redacted
 from control_plane.domain.transfer_process import (
     ResourcePhase,
     TransferError,
@@ -18,9 +18,11 @@ from control_plane.domain.transfer_process import (
 )
 from control_plane.domain.transfer_state_machine import ResourceEvent, TransferEvent, fire, fire_resource
 from control_plane.ports.completion_evidence import Arrived, CompletionEvidence, Failed, Pending, Refused
+from control_plane.ports.data_flow_controller import DataFlowController
 from control_plane.ports.dataspace_client import DataspaceClient
-from control_plane.ports.provisioner import Provisioner
 from control_plane.ports.stores import TransferProcessStore
+from control_plane.services.destination_doors import DestinationDoors
+from control_plane.services.transfer_addresses import TransferAddresses
 from control_plane.services.transfer_manager import Acts, ResourceActs
 
 _log = logging.getLogger(__name__)
@@ -36,26 +38,28 @@ class EvidenceMissingError(TransientError):
 
 
 class ConsumerActs:
-    """Provisions, asks, looks at the evidence, revokes, deprovisions."""
+    """Makes ready, asks, signals its data plane where it has one, looks at the evidence, cleans up."""
 
     def __init__(
         self,
         *,
         processes: TransferProcessStore,
-        provisioners: Mapping[str, Provisioner],
+        doors: DestinationDoors,
+        data_flows: DataFlowController,
+        addresses: TransferAddresses,
         client: DataspaceClient,
         evidence: CompletionEvidence,
         trusting: frozenset[str],
-        vault: Vault,
         clock: Clock,
     ) -> None:
         """`trusting`: counterparties that write no marker, whose completion message counts."""
         self._processes = processes
-        self._provisioners = provisioners
+        self._doors = doors
+        self._data_flows = data_flows
+        self._addresses = addresses
         self._client = client
         self._evidence = evidence
         self._trusting = trusting
-        self._vault = vault
         self._clock = clock
 
     def acts(self) -> Acts:
@@ -66,9 +70,12 @@ class ConsumerActs:
             (consumer, _S.PROVISIONING): self.provision,
             (consumer, _S.PROVISIONED): self.begin_request,
             (consumer, _S.REQUESTING): self.request,
+            (consumer, _S.STARTUP_REQUESTED): self.start_flow,
             (consumer, _S.SUSPENDING): self.suspend,
             (consumer, _S.SUSPENDING_REQUESTED): self.note_suspension,
             (consumer, _S.RESUMING): self.resume,
+            (consumer, _S.RESUMING_REQUESTED): self.resume_flow,
+            (consumer, _S.COMPLETING): self.announce_completion,
             (consumer, _S.COMPLETING_REQUESTED): self.verify,
             (consumer, _S.TERMINATING): self.terminate,
             (consumer, _S.TERMINATING_REQUESTED): self.note_termination,
@@ -83,46 +90,39 @@ class ConsumerActs:
         }
 
     async def plan(self, process: TransferProcess) -> TransferProcess:
-        """Write down what will be made before it is made, so that a crash leaks nothing."""
-        planned = self._provisioner(process).plan(process)
-        process = replace(process, provisioned=planned, secret_alias=planned.secret_alias)
-        process = fire_resource(process, ResourceEvent.HOLD, at=self._clock.now())
-        return fire(process, _E.PROVISION, at=self._clock.now())
+        """Choose who makes the destination, and write down what will be made."""
+        return await self._doors.plan(process)
 
     async def provision(self, process: TransferProcess) -> TransferProcess:
-        """Make the container and the write-only SAS; the SAS goes to the vault."""
-        made = await self._provisioner(process).provision(process)
-        _log.info(
-            "destination provisioned", extra={"account": made.resource.account, "container": made.resource.container}
-        )
-        await self._vault.store(made.resource.secret_alias, made.secret)
-        _log.info("credential stored in the vault", extra={"alias": made.resource.secret_alias})
-        destination = process.data_destination.with_properties(
-            account=made.resource.account, container=made.resource.container
-        )
-        process = replace(process, provisioned=made.resource, data_destination=destination)
-        return fire(process, _E.FINISH_PROVISIONING, at=self._clock.now())
+        """Make the destination, or let the data plane make it."""
+        return await self._doors.of(process).open(process)
 
     async def begin_request(self, process: TransferProcess) -> TransferProcess:
         """Turn to the provider."""
         return fire(process, _E.REQUEST, at=self._clock.now())
 
     async def request(self, process: TransferProcess) -> TransferProcess:
-        """Send the TransferRequestMessage with the destination and its SAS."""
-        secret = await self._vault.resolve(process.secret_alias or "")
-        destination = process.data_destination.without("keyName").with_properties(
-            **{SECRET: secret}, transferNonce=process.nonce, consumerProcessId=process.id
-        )
+        """Send the TransferRequestMessage, for a push with the destination and its secret."""
+        destination = await self._doors.of(process).destination(process)
+        if destination is not None:
+            destination = destination.with_properties(transferNonce=process.nonce, consumerProcessId=process.id)
         provider_pid = await self._client.request_transfer(process, destination)
         return fire(replace(process, correlation_id=provider_pid), _E.FINISH_REQUEST, at=self._clock.now())
 
+    async def start_flow(self, process: TransferProcess) -> TransferProcess:
+        """The provider started: tell the data plane."""
+        await self._signal(process, self._data_flows.notify_started)
+        return fire(process, _E.CONFIRM_STARTUP, at=self._clock.now())
+
     async def suspend(self, process: TransferProcess) -> TransferProcess:
-        """Tell the provider to pause."""
+        """Stop what this side does, then tell the provider."""
+        await self._pause(process)
         await self._client.suspend_transfer(process)
         return fire(process, _E.FINISH_SUSPENSION, at=self._clock.now())
 
     async def note_suspension(self, process: TransferProcess) -> TransferProcess:
-        """The provider paused; nothing runs on this side."""
+        """The provider paused: so does this side."""
+        await self._pause(process)
         return fire(process, _E.FINISH_SUSPENSION, at=self._clock.now())
 
     async def resume(self, process: TransferProcess) -> TransferProcess:
@@ -130,9 +130,28 @@ class ConsumerActs:
         await self._client.start_transfer(process)
         return fire(process, _E.FINISH_RESUME_REQUEST, at=self._clock.now())
 
+    async def resume_flow(self, process: TransferProcess) -> TransferProcess:
+        """The provider goes on: tell the data plane."""
+        await self._signal(process, self._data_flows.resume)
+        return fire(process, _E.CONFIRM_STARTUP, at=self._clock.now())
+
+    async def announce_completion(self, process: TransferProcess) -> TransferProcess:
+        """This side's data plane has fetched everything: tell the provider, whatever it makes of that."""
+        try:
+            await self._client.complete_transfer(process)
+        except PeerRefusedError as error:
+            _log.warning("the provider refused the completion message", extra={"error": redacted(error.message)})
+        return fire(process, _E.FINISH_COMPLETION, at=self._clock.now())
+
     async def verify(self, process: TransferProcess) -> TransferProcess:
-        """Complete on this side's own evidence; on the provider's word only where that is configured."""
-        if process.counter_party_id not in self._trusting:
+        """Complete on what this side can see.
+
+        That is the marker where it provisioned by itself (or the provider's word, where that is configured), and its
+        data plane's consent where that prepared. Of a pull without a data plane there is nothing to see.
+        """
+        if process.data_plane_id is not None:
+            await self._data_flows.complete(process)
+        elif not process.is_pull and process.counter_party_id not in self._trusting:
             match await self._evidence.look(process):
                 case Pending():
                     raise EvidenceMissingError("The provider reports completion, but the marker is not there yet.")
@@ -143,49 +162,50 @@ class ConsumerActs:
         return fire(process, _E.FINISH_COMPLETION, at=self._clock.now())
 
     async def terminate(self, process: TransferProcess) -> TransferProcess:
-        """Tell the provider, if it ever heard of the transfer."""
+        """Stop the flow, and tell the provider, if it ever heard of the transfer.
+
+        A data plane that is down does not keep the provider waiting.
+        """
+        unreachable: PeerUnavailableError | None = None
+        try:
+            await self._stop_flow(process)
+        except PeerUnavailableError as error:
+            unreachable = error
         if process.correlation_id is not None:
-            error = process.error or TransferError(code="Terminated", message="No reason was recorded.")
-            await self._client.terminate_transfer(process, error)
+            reason = process.error or TransferError(code="Terminated", message="No reason was recorded.")
+            await self._client.terminate_transfer(process, reason)
+        if unreachable is not None:
+            raise unreachable
         return fire(process, _E.FINISH_TERMINATION, at=self._clock.now())
 
     async def note_termination(self, process: TransferProcess) -> TransferProcess:
-        """The provider ended the transfer."""
+        """The provider ended the transfer: stop the flow."""
+        await self._stop_flow(process)
         return fire(process, _E.FINISH_TERMINATION, at=self._clock.now())
 
     async def revoke(self, process: TransferProcess) -> TransferProcess:
-        """The outcome is known: the SAS is made worthless, then forgotten."""
-        await self._forget(process)
+        """The outcome is known: the secret is forgotten and made worthless."""
+        await self._doors.of(process).revoke(process)
         return fire_resource(replace(process, secret_alias=None), ResourceEvent.FINISH_REVOKING, at=self._clock.now())
 
     async def deprovision(self, process: TransferProcess) -> TransferProcess:
         """Remove what this transfer created."""
-        if process.secret_alias is not None:
-            await self._forget(process)
-        if process.provisioned is not None:
-            with _nothing_made_is_nothing_left(process):
-                await self._provisioner(process).deprovision(process)
+        await self._doors.of(process).remove(process)
         process = replace(process, secret_alias=None)
         return fire_resource(process, ResourceEvent.FINISH_DEPROVISIONING, at=self._clock.now())
 
-    async def _forget(self, process: TransferProcess) -> None:
-        # The vault first: a storage account that does not answer must not keep the secret alive here.
-        if process.secret_alias is not None:
-            await self._vault.delete(process.secret_alias)
-        if process.provisioned is not None:
-            with _nothing_made_is_nothing_left(process):
-                await self._provisioner(process).revoke(process)
+    async def _pause(self, process: TransferProcess) -> None:
+        await self._signal(process, self._data_flows.suspend)
+        if process.is_pull:
+            # What opened the data until now is not to be used meanwhile; the provider's next start brings another.
+            await self._addresses.forget(process)
 
-    def _provisioner(self, process: TransferProcess) -> Provisioner:
-        return self._provisioners[process.data_destination.type]
+    async def _stop_flow(self, process: TransferProcess) -> None:
+        # A flow that has reached an end of its own refuses: no byte moves any more.
+        with suppress(PeerRefusedError):
+            await self._signal(process, self._data_flows.terminate)
 
-
-@contextmanager
-def _nothing_made_is_nothing_left(process: TransferProcess) -> Iterator[None]:
-    """Let a process end whose provisioning never worked, though the storage account cannot be used at all."""
-    try:
-        yield
-    except PermanentError as error:
-        if process.provisioned is not None and process.provisioned.sas_expires_at is not None:
-            raise
-        _log.info("nothing was provisioned, so nothing is left", extra={"code": error.code})
+    async def _signal(self, process: TransferProcess, call: Callable[[TransferProcess], Awaitable[Any]]) -> None:
+        """Tell the data plane, where the process has one."""
+        if process.data_plane_id is not None:
+            await call(process)

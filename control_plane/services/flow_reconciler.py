@@ -1,4 +1,4 @@
-"""FlowReconciler: the provider asks its data planes about running flows, should a call-back ever be lost.
+"""FlowReconciler: asks the data planes about running flows, should a call-back ever be lost.
 
 Call-backs are what counts, and are repeated until they are heard; this is the safety net below them. What it finds
 becomes the same message, under the same id, that the call-back would have put into the process's inbox.
@@ -19,15 +19,16 @@ from control_plane.domain.transfer_process import TransferProcess
 from control_plane.domain.transfer_state_machine import TransferEvent
 from control_plane.ports.data_flow_controller import DataFlowController, FlowStatus
 from control_plane.ports.stores import TransferProcessStore
-from control_plane.services.data_flow_service import flow_note_id
+from control_plane.services.data_flow_service import completion_of, flow_note_id
 from control_plane.services.transfer_inbox import accepting
 
 _log = logging.getLogger(__name__)
 
 _PAGE: Final = 200
 _RUNNING: Final = (
-    Criterion(operand_left="type", operator="=", operand_right="PROVIDER"),
-    Criterion(operand_left="state", operator="in", operand_right=["STARTUP_REQUESTED", "STARTED"]),
+    Criterion(
+        operand_left="state", operator="in", operand_right=["PREPARATION_REQUESTED", "STARTUP_REQUESTED", "STARTED"]
+    ),
 )
 
 
@@ -60,13 +61,14 @@ class FlowReconciler:
         offset = 0
         while page := await self._processes.query(QuerySpec(offset=offset, limit=_PAGE, criteria=_RUNNING)):
             for process in page:
-                if process.state_timestamp + self._silence <= self._clock.now():
+                has_flow = process.data_plane_id is not None
+                if has_flow and process.state_timestamp + self._silence <= self._clock.now():
                     yield process
             offset += len(page)
 
     async def _ask(self, process: TransferProcess) -> None:
         try:
-            event, payload = _meaning(await self._data_flows.status(process))
+            event, payload = _meaning(process, await self._data_flows.status(process))
         except StoreUnavailableError:
             raise
         except (TransientError, PermanentError) as error:
@@ -89,12 +91,12 @@ class FlowReconciler:
             return
 
 
-def _meaning(status: FlowStatus | None) -> tuple[TransferEvent | None, dict[str, str]]:
+def _meaning(process: TransferProcess, status: FlowStatus | None) -> tuple[TransferEvent | None, dict[str, str]]:
     if status is None:
         lost = "The data plane does not know the data flow any more."
         return TransferEvent.TERMINATE, {"code": "DataFlowLost", "message": lost}
     if status.state is DataFlowState.COMPLETED:
-        return TransferEvent.COMPLETE, {}
+        return completion_of(process), {}
     if status.state is DataFlowState.TERMINATED:
         failure = status.failure
         code = failure.code if failure else "DataFlowError"

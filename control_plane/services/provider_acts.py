@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from connector_spi.clock import Clock
+from connector_spi.data_address import DataAddress
 from connector_spi.errors import NotFoundError, PeerRefusedError, PeerUnavailableError
 from connector_spi.log_context import redacted
 from connector_spi.signaling import DataFlowState
@@ -17,11 +18,13 @@ from control_plane.domain.transfer_process import (
     TransferProcess,
     TransferProcessState,
     TransferProcessType,
+    data_address_alias,
 )
 from control_plane.domain.transfer_state_machine import ResourceEvent, TransferEvent, fire, fire_resource
-from control_plane.ports.data_flow_controller import DataFlowController
+from control_plane.ports.data_flow_controller import DataFlowController, FlowAnswer
 from control_plane.ports.dataspace_client import DataspaceClient
 from control_plane.ports.stores import DefinitionStore
+from control_plane.services.transfer_addresses import TransferAddresses
 from control_plane.services.transfer_manager import Acts, ResourceActs
 
 _log = logging.getLogger(__name__)
@@ -38,12 +41,14 @@ class ProviderActs:
         *,
         assets: DefinitionStore[Asset],
         data_flows: DataFlowController,
+        addresses: TransferAddresses,
         client: DataspaceClient,
         vault: Vault,
         clock: Clock,
     ) -> None:
         self._assets = assets
         self._data_flows = data_flows
+        self._addresses = addresses
         self._client = client
         self._vault = vault
         self._clock = clock
@@ -59,6 +64,7 @@ class ProviderActs:
             (provider, _S.RESUMING): self.resume,
             (provider, _S.RESUMING_REQUESTED): self.resume,
             (provider, _S.COMPLETING): self.announce_completion,
+            (provider, _S.COMPLETING_REQUESTED): self.complete_flow,
             (provider, _S.TERMINATING): self.terminate,
             (provider, _S.TERMINATING_REQUESTED): self.terminate_flow,
         }
@@ -72,18 +78,22 @@ class ProviderActs:
         }
 
     async def start_flow(self, process: TransferProcess) -> TransferProcess:
-        """Tell a data plane to start."""
+        """Choose a data plane; once that is on record, tell it to start."""
+        if process.data_plane_id is None:
+            return await self._assigned(process)
         asset = await self._assets.find(process.asset_id)
         if asset is None:
             raise NotFoundError(kind="Asset", object_id=process.asset_id)
-        started = await self._data_flows.start(process, source=asset.data_address, provider_id=process.participant_id)
-        process = replace(process, data_plane_id=started.data_plane_id)
-        event = _E.AWAIT_STARTUP if started.state is DataFlowState.STARTING else _E.CONFIRM_STARTUP
-        return fire(process, event, at=self._clock.now())
+        answer = await self._data_flows.start(process, source=asset.data_address)
+        process = replace(process, data_flow_id=answer.data_flow_id)
+        if answer.pending:
+            return fire(process, _E.AWAIT_STARTUP, at=self._clock.now())
+        await self._keep_address(process, answer)
+        return fire(process, _E.CONFIRM_STARTUP, at=self._clock.now())
 
     async def announce_start(self, process: TransferProcess) -> TransferProcess:
-        """Tell the consumer that data moves."""
-        await self._client.start_transfer(process)
+        """Tell the consumer that data moves, or where it may be fetched."""
+        await self._client.start_transfer(process, await self._served_at(process))
         return fire(process, _E.START, at=self._clock.now())
 
     async def suspend(self, process: TransferProcess) -> TransferProcess:
@@ -101,9 +111,9 @@ class ProviderActs:
 
     async def resume(self, process: TransferProcess) -> TransferProcess:
         """Let the bytes go on, then announce it: a consumer that asked waits for the announcement."""
-        if await self._has_finished(process, self._data_flows.resume):
+        if await self._has_finished(process, self._resume_flow):
             return fire(process, _E.COMPLETE, at=self._clock.now())
-        await self._client.start_transfer(process)
+        await self._client.start_transfer(process, await self._served_at(process))
         return fire(process, _E.START, at=self._clock.now())
 
     async def announce_completion(self, process: TransferProcess) -> TransferProcess:
@@ -116,6 +126,15 @@ class ProviderActs:
             await self._client.complete_transfer(process)
         except PeerRefusedError as error:
             _log.warning("the consumer refused the completion message", extra={"error": redacted(error.message)})
+        return fire(process, _E.FINISH_COMPLETION, at=self._clock.now())
+
+    async def complete_flow(self, process: TransferProcess) -> TransferProcess:
+        """The consumer has fetched everything: the data plane may stop serving it."""
+        try:
+            await self._data_flows.complete(process)
+        except PeerRefusedError as error:
+            # It has ended by itself; nothing is served any more.
+            _log.warning("the data plane refused the completion", extra={"error": redacted(error.message)})
         return fire(process, _E.FINISH_COMPLETION, at=self._clock.now())
 
     async def terminate(self, process: TransferProcess) -> TransferProcess:
@@ -139,15 +158,40 @@ class ProviderActs:
         return fire(process, _E.FINISH_TERMINATION, at=self._clock.now())
 
     async def forget_secret(self, process: TransferProcess) -> TransferProcess:
-        """The outcome is known: this side's copy of the SAS is deleted."""
+        """The outcome is known: this side's copy of the SAS, or of the pull's address, is deleted."""
         await self._delete_secret(process)
         return fire_resource(replace(process, secret_alias=None), ResourceEvent.FINISH_REVOKING, at=self._clock.now())
 
     async def forget_all(self, process: TransferProcess) -> TransferProcess:
-        """The provider provisioned nothing but its copy of the SAS."""
+        """The provider holds nothing but its copy of the secret."""
         await self._delete_secret(process)
         process = replace(process, secret_alias=None)
         return fire_resource(process, ResourceEvent.FINISH_DEPROVISIONING, at=self._clock.now())
+
+    async def _assigned(self, process: TransferProcess) -> TransferProcess:
+        """The process with its data plane, and for a pull with the place where its address will rest."""
+        chosen = await self._data_flows.data_plane_for(process.transfer_type)
+        process = replace(process, data_plane_id=chosen)
+        if not process.is_pull:
+            return process
+        process = replace(process, secret_alias=data_address_alias(process.id))
+        return fire_resource(process, ResourceEvent.HOLD, at=self._clock.now())
+
+    async def _keep_address(self, process: TransferProcess, answer: FlowAnswer) -> None:
+        if process.is_pull and answer.data_address is not None:
+            await self._addresses.keep(process, answer.data_address)
+
+    async def _served_at(self, process: TransferProcess) -> DataAddress | None:
+        """Where the consumer of a pull fetches the data."""
+        if not process.is_pull:
+            return None
+        address = await self._addresses.of(process)
+        if address is None:
+            _log.warning("the data plane named no data address for a pull", extra={"data_plane": process.data_plane_id})
+        return address
+
+    async def _resume_flow(self, process: TransferProcess) -> None:
+        await self._keep_address(process, await self._data_flows.resume(process))
 
     async def _has_finished(self, process: TransferProcess, act: Callable[[TransferProcess], Awaitable[None]]) -> bool:
         """Pause or resume the flow; True when that came too late, because everything is published.
@@ -167,6 +211,8 @@ class ProviderActs:
         return False
 
     async def _stop_flow(self, process: TransferProcess) -> None:
+        if process.data_plane_id is None:
+            return
         # A flow that has reached an end of its own refuses: no byte moves any more.
         with suppress(PeerRefusedError):
             await self._data_flows.terminate(process)

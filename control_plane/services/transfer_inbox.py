@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
+from connector_spi.data_address import DataAddress
 from connector_spi.errors import InvalidTransitionError
 from control_plane.domain.inbox import WAKE, InboxMessage
 from control_plane.domain.transfer_process import (
@@ -26,6 +27,12 @@ from control_plane.domain.transfer_state_machine import (
 
 _log = logging.getLogger(__name__)
 
+PREPARED_DESTINATION: Final = "preparedDestination"
+"""Member of a message's payload: what may be shown of the destination that a data plane prepared."""
+_PAUSES: Final = frozenset({TransferEvent.SUSPEND, TransferEvent.SUSPEND_BY_COUNTERPARTY})
+_PAUSED: Final = frozenset(
+    {TransferProcessState.SUSPENDING, TransferProcessState.SUSPENDING_REQUESTED, TransferProcessState.SUSPENDED}
+)
 _ENDINGS: Final = frozenset({TransferEvent.TERMINATE, TransferEvent.TERMINATE_BY_COUNTERPARTY})
 
 
@@ -36,11 +43,15 @@ def accepting(event: TransferEvent) -> Callable[[TransferProcess, Sequence[Inbox
     """
 
     def accept(process: TransferProcess, pending: Sequence[InboxMessage]) -> None:
-        waiting = [TransferEvent(m.kind) for m in pending if m.kind in TransferEvent.__members__]
-        if not will_accept(process, waiting, event):
+        if not will_accept(process, events_of(pending), event):
             raise InvalidTransitionError(entity_id=process.id, state=process.shown_state, event=event.value)
 
     return accept
+
+
+def events_of(pending: Sequence[InboxMessage]) -> list[TransferEvent]:
+    """The events among the messages that wait."""
+    return [TransferEvent(m.kind) for m in pending if m.kind in TransferEvent.__members__]
 
 
 def apply_inbox(
@@ -52,6 +63,7 @@ def apply_inbox(
     is logged.
     """
     applied: list[InboxMessage] = []
+    kept: list[TransferEvent] = []
     for message in inbox:
         if message.kind in {WAKE, ResourceEvent.DEPROVISION.value}:
             process = _deprovision(process, now) if message.kind != WAKE else process
@@ -64,12 +76,14 @@ def apply_inbox(
         elif event is TransferEvent.COMPLETE and _is_starting(process):
             # What has finished has started; the message itself waits until the consumer knows of the start.
             process = fire(process, TransferEvent.CONFIRM_STARTUP, at=now)
-        elif process.is_outcome or not will_accept(process, [], event):
+        elif process.is_outcome or not will_accept(process, kept, event):
             _log.info(
                 "a message came too late and changes nothing",
                 extra={"transfer_process_id": process.id, "state": process.state.name, "event": event.value},
             )
             applied.append(message)
+        else:
+            kept.append(event)
     return process, applied
 
 
@@ -81,12 +95,19 @@ def _is_starting(process: TransferProcess) -> bool:
 def _fired(
     process: TransferProcess, event: TransferEvent, payload: Mapping[str, Any], now: datetime
 ) -> TransferProcess:
+    if process.state in _PAUSED and event not in _PAUSES:
+        # Why it was paused is no longer so.
+        process = replace(process, error=None)
     if event in _ENDINGS:
         code = str(payload.get("code") or "Terminated")
         text = str(payload.get("message") or "No reason was given.")
         process = process.failed_with(TransferError(code=code, message=text))
+    if event in _PAUSES and payload.get("message"):
+        process = replace(process, error=TransferError(code=str(payload.get("code")), message=str(payload["message"])))
     if payload.get("correlationId") and process.correlation_id is None:
         process = replace(process, correlation_id=str(payload["correlationId"]))
+    if prepared := payload.get(PREPARED_DESTINATION):
+        process = replace(process, data_destination=DataAddress(prepared["type"], prepared["properties"]))
     return fire(process, event, at=now)
 
 

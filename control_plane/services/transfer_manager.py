@@ -36,10 +36,6 @@ Acts = Mapping[tuple[TransferProcessType, TransferProcessState], Act]
 ResourceActs = Mapping[tuple[TransferProcessType, ResourcePhase], Act]
 
 _S = TransferProcessState
-_SENDING: Final = frozenset(
-    {_S.REQUESTING, _S.STARTING, _S.SUSPENDING, _S.RESUMING, _S.RESUMING_REQUESTED, _S.COMPLETING, _S.TERMINATING}
-)
-"""States whose act sends a message; its id is saved before it is sent."""
 _RESOURCE_WORK: Final = frozenset({ResourcePhase.REVOKING, ResourcePhase.DEPROVISIONING})
 
 
@@ -126,7 +122,8 @@ class TransferProcessManager:
     def _settled(self, process: TransferProcess) -> TransferProcess:
         if process.is_outcome:
             return process
-        if process.state in _SENDING and process.message_id is None:
+        if (process.type, process.state) in self._acts and process.message_id is None:
+            # On record before anything is sent, so that a repetition has the same id.
             process = replace(process, message_id=f"urn:uuid:{uuid4()}")
         if process.deadline_at is None:
             process = process.with_deadline(self._patience.transfer_seconds[process.state])

@@ -14,8 +14,15 @@ from connector_spi.errors import ConflictError, InvalidInputError, NotFoundError
 from control_plane.domain.contract_agreement import ContractAgreement
 from control_plane.domain.inbox import InboxMessage
 from control_plane.domain.query import QuerySpec
-from control_plane.domain.transfer_process import ResourcePhase, TransferProcess, TransferProcessType
+from control_plane.domain.transfer_process import (
+    NO_DESTINATION,
+    ResourcePhase,
+    TransferProcess,
+    TransferProcessType,
+    is_pull,
+)
 from control_plane.domain.transfer_state_machine import ResourceEvent, TransferEvent
+from control_plane.ports.data_flow_controller import DataFlowController
 from control_plane.ports.provisioner import Provisioner
 from control_plane.ports.stores import Stores
 from control_plane.services.transfer_inbox import accepting
@@ -36,7 +43,7 @@ class TransferRequest:
     counter_party_address: str
     protocol: str
     transfer_type: str
-    data_destination: DataAddress
+    data_destination: DataAddress = NO_DESTINATION
     managed_resources: bool = True
     private_properties: Mapping[str, Any] = field(default_factory=dict)
 
@@ -59,12 +66,19 @@ class TransferProcessService:
     """Commands and questions of clients about transfer processes."""
 
     def __init__(
-        self, *, participant_id: str, stores: Stores, provisioners: Mapping[str, Provisioner], clock: Clock
+        self,
+        *,
+        participant_id: str,
+        stores: Stores,
+        provisioners: Mapping[str, Provisioner],
+        data_flows: DataFlowController,
+        clock: Clock,
     ) -> None:
         self._participant_id = participant_id
         self._stores = stores
         self._processes = stores.transfer_processes
         self._provisioners = provisioners
+        self._data_flows = data_flows
         self._clock = clock
 
     async def initiate(self, request: TransferRequest) -> TransferProcess:
@@ -188,7 +202,9 @@ class TransferProcessService:
                 remedy="Leave it out or say true: the connector then creates a container for this transfer.",
             )
         agreement = await self._agreement_of(request)
-        self._check_destination(request)
+        is_ours = await self._is_ours_to_provision(request)
+        if is_ours:
+            self._check_destination(request)
         now = self._clock.now()
         process = TransferProcess(
             id=request.id or str(uuid4()),
@@ -209,8 +225,15 @@ class TransferProcessService:
             private_properties=request.private_properties,
             nonce=uuid4().hex,
         )
-        self._provisioners[process.data_destination.type].plan(process)
+        if is_ours:
+            self._provisioners[process.data_destination.type].plan(process)
         return process
+
+    async def _is_ours_to_provision(self, request: TransferRequest) -> bool:
+        """Whether this side makes the destination: of a push that no data plane prepares."""
+        if is_pull(request.transfer_type):
+            return False
+        return await self._data_flows.preparing_data_plane_for(request.transfer_type) is None
 
     async def _agreement_of(self, request: TransferRequest) -> ContractAgreement:
         agreement = await self._stores.contract_negotiations.find_agreement(request.contract_id)

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import AliasChoices, Field
 
 from connector_spi.signaling import DataFlowProgress
-from control_plane.domain.transfer_process import TransferProcess
+from control_plane.domain.transfer_process import NO_DESTINATION, TransferProcess
 from control_plane.services.transfer_process_service import TransferRequest
 from management_api.schemas.data_address import DataAddressMembers, data_address_of, shown_address
 from management_api.schemas.fields import (
@@ -42,7 +42,9 @@ class TransferProcessRequest(Request):
     )
     protocol: ProtocolName = DATASPACE_PROTOCOL
     transfer_type: Text = Field(examples=["AzureStorage-PUSH"])
-    data_destination: DataAddressMembers = Field(description="`type`, `account`, and what else the type knows.")
+    data_destination: DataAddressMembers | None = Field(
+        default=None, description="`type`, `account`, and what else the type knows; a pull needs none."
+    )
     managed_resources: Flag = Field(default=True, description="The connector makes a container for this transfer.")
     private_properties: Properties = Field(default_factory=dict)
     callback_addresses: Callbacks = Field(default_factory=list)
@@ -57,7 +59,7 @@ class TransferProcessRequest(Request):
             counter_party_address=self.counter_party_address,
             protocol=self.protocol,
             transfer_type=self.transfer_type,
-            data_destination=data_address_of(self.data_destination),
+            data_destination=data_address_of(self.data_destination) if self.data_destination else NO_DESTINATION,
             managed_resources=self.managed_resources,
             private_properties=self.private_properties,
         )
@@ -78,7 +80,7 @@ class TransferProcessAnswer(Document):
     asset_id: str
     contract_id: str
     transfer_type: str
-    data_destination: dict[str, str]
+    data_destination: dict[str, str] | None = None
     managed_resources: bool
     progress: DataFlowProgress | None = Field(default=None, description="Bytes and objects, as far as known.")
     error_code: str | None = Field(default=None, description="The kind of the error that ended the transfer.")
@@ -98,7 +100,7 @@ class TransferProcessAnswer(Document):
             asset_id=process.asset_id,
             contract_id=process.contract_id,
             transfer_type=process.transfer_type,
-            data_destination=shown_address(process.data_destination),
+            data_destination=shown_address(process.data_destination) if process.data_destination.type else None,
             managed_resources=process.managed_resources,
             progress=process.progress,
             error_code=process.error.code if process.error else None,

@@ -12,7 +12,13 @@ from control_plane.domain.contract_negotiation import ContractNegotiation, Negot
 from control_plane.dsp_messages import PROTOCOL
 from control_plane.ports.dataspace_client import Counterparty
 from control_plane.services.negotiation_service import ContractRequest
-from control_plane.settings import ControlPlaneSettings, CounterpartySettings, OutboundSettings, TransferSettings
+from control_plane.settings import (
+    ControlPlaneSettings,
+    CounterpartySettings,
+    DataPlaneEndpointSettings,
+    OutboundSettings,
+    TransferSettings,
+)
 from tests import control_plane_entities as examples
 from tests.eventually import eventually
 from tests.serving import loopback_socket, serving
@@ -36,17 +42,22 @@ class Participant:
     """Counterparty -> the name whose key it is believed to have."""
     signs_as: str = ""
     secrets: dict[str, str] = field(default_factory=dict)
+    data_planes: tuple[DataPlaneEndpointSettings, ...] = ()
 
     def __post_init__(self) -> None:
         self.secrets[KEY_ALIAS] = private_pem(key_of(self.signs_as or self.id))
-        bound = loopback_socket()
-        self.port: int = bound.getsockname()[1]
-        bound.close()
+        self.port = _free_port()
+        self.signaling_port = _free_port()
 
     @property
     def address(self) -> str:
         """Its Dataspace Protocol address."""
         return f"http://127.0.0.1:{self.port}/2025-1"
+
+    @property
+    def signaling_url(self) -> str:
+        """Where its data planes call back."""
+        return f"http://127.0.0.1:{self.signaling_port}"
 
     def settings(self) -> ControlPlaneSettings:
         """Its configuration."""
@@ -54,7 +65,8 @@ class Participant:
             participant_id=self.id,
             database_url=f"sqlite:///{self.folder}/{self.port}.db",
             protocol_url=f"http://127.0.0.1:{self.port}",
-            signaling_url="http://127.0.0.1:1",
+            signaling_url=self.signaling_url,
+            data_planes=self.data_planes,
             counterparties=tuple(
                 CounterpartySettings(id=peer, public_key=public_pem(key_of(name))) for peer, name in self.knows.items()
             ),
@@ -65,13 +77,21 @@ class Participant:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[ControlPlane]:
         """Its control plane at work, and reachable."""
-        bound = loopback_socket(self.port)
+        bound, signaling = loopback_socket(self.port), loopback_socket(self.signaling_port)
         vault = InMemoryVault(self.secrets)
         async with (
             build_control_plane(self.settings(), vault=vault, clock=SystemClock()) as plane,
             serving(plane.protocol_app, bound),
+            serving(plane.signaling_app, signaling),
         ):
             yield plane
+
+
+def _free_port() -> int:
+    bound = loopback_socket()
+    port: int = bound.getsockname()[1]
+    bound.close()
+    return port
 
 
 async def offer(plane: ControlPlane) -> None:

@@ -14,31 +14,36 @@ from azure_storage.account_keys import AccountKeys
 from azure_storage.block_client import BlockBlobClient
 from azure_storage.containers import ObjectStorage
 from azure_storage.endpoints import StorageEndpoints
+from azure_storage.manifest import ManifestEntry, manifest_digest, manifest_page_name
 from azure_storage.markers import (
     COMPLETE,
     FAILED,
     MARKER_MAX_BYTES,
     CompleteMarker,
     FailedMarker,
-    ManifestEntry,
-    manifest_digest,
-    manifest_page_name,
+    SignedMarker,
+    parse_complete_marker,
 )
+from azure_storage.receipt_signature import signed
 from azure_storage.sas import SasToken
 from azure_storage.session import open_storage_session
 from connector_spi.clock import SystemClock
 from connector_spi.data_address import DataAddress
 from connector_spi.errors import ConnectorError, InvalidInputError, PermanentError, SecretNotFoundError
-from control_plane.adapters.object_storage_evidence import ObjectStorageEvidence
+from control_plane.adapters.object_storage_evidence import ObjectStorageEvidence, ReceiptTrust
 from control_plane.adapters.object_storage_provisioner import NothingProvisionedError, ObjectStorageProvisioner
 from control_plane.domain.transfer_process import TransferProcess
 from control_plane.ports.completion_evidence import Arrived, Evidence, Failed, Pending, Refused
 from tests.conftest import AzuriteForTests
-from tests.control_plane_entities import transfer_process
+from tests.control_plane_entities import NOW, transfer_process
+from tests.unit.control_plane.keys import key_of, public_pem
 from vault_adapters.memory import InMemoryVault
 
 pytestmark = pytest.mark.azurite
 ACCOUNT = "consumerorg"
+THEM = "did:web:them"
+OPTIONAL = ReceiptTrust.of(THEM, public_pem(key_of(THEM)), "optional")
+REQUIRED = ReceiptTrust.of(THEM, public_pem(key_of(THEM)), "required")
 FACTS: dict[str, Any] = {"nonce": "nonce-1", "process_id": "t-1"}
 CONTENT = {"a.csv": b"12345", "folder/\u00e9.csv": b"", ".hidden": b"1"}
 
@@ -58,15 +63,22 @@ class Destination:
     blocks: BlockBlobClient
     endpoints: StorageEndpoints
 
-    async def write(self, name: str, content: bytes) -> None:
+    async def write(self, name: str, content: bytes, **options: Any) -> None:
         assert self.process.provisioned is not None
         folder = self.process.provisioned.folder
         path = f"{folder}/{name}" if folder else name
         url = self.endpoints.blob_url(ACCOUNT, self.process.provisioned.container, path)
-        await self.blocks.put_blob(self.sas.applied_to(url), content)
+        await self.blocks.put_blob(self.sas.applied_to(url), content, overwrite=True, **options)
 
-    async def look(self, **changes: Any) -> Evidence:
-        return await ObjectStorageEvidence(self.storage).look(replace(self.process, **changes))
+    async def look(self, *, trust: ReceiptTrust | None = OPTIONAL, **changes: Any) -> Evidence:
+        trusted = {trust.participant_id: trust} if trust else {}
+        return await ObjectStorageEvidence(self.storage, trusted).look(replace(self.process, **changes))
+
+    async def refusal(self, *, trust: ReceiptTrust | None = OPTIONAL) -> tuple[str, str]:
+        """Code and message."""
+        found = await self.look(trust=trust)
+        assert isinstance(found, Refused), found
+        return found.error.code, found.error.message
 
 
 @pytest.fixture
@@ -115,9 +127,15 @@ async def place(
     return Destination(process, SasToken.from_secret(made.secret), storage, blocks, endpoints)
 
 
-def manifest(content: dict[str, bytes] | None = None) -> bytes:
+def manifest(content: dict[str, bytes] | None = None, *, md5: bool = False) -> bytes:
     entries = [
-        ManifestEntry(name=name, size_bytes=len(data), etag_source="e", sha256=hashlib.sha256(data).hexdigest())
+        ManifestEntry(
+            name=name,
+            size_bytes=len(data),
+            etag_source="e",
+            sha256=hashlib.sha256(data).hexdigest(),
+            md5=hashlib.md5(data, usedforsecurity=False).hexdigest() if md5 else None,
+        )
         for name, data in (CONTENT if content is None else content).items()
     ]
     return b"".join(entry.to_bytes() + b"\n" for entry in entries)
@@ -133,6 +151,12 @@ def complete(page: bytes, **changes: Any) -> bytes:
         "manifest_sha256": manifest_digest([hashlib.sha256(page).digest()]),
     }
     return CompleteMarker(**{**facts, **changes}).to_bytes()
+
+
+def by(participant: str, marker: bytes, *, key: str = "") -> bytes:
+    """The marker, signed in the name of a participant with its key, or another one."""
+    unsigned: SignedMarker = parse_complete_marker(marker)
+    return signed(unsigned, signer=participant, at=NOW, key=key_of(key or participant)).to_bytes()
 
 
 async def written(place: Destination, *, page: bytes | None = None, marker: bytes | None = None) -> None:
@@ -163,37 +187,100 @@ async def test_a_later_success_outweighs_an_older_failure(place: Destination) ->
 
 
 @pytest.mark.parametrize(
-    ("changes", "problem"),
+    ("changes", "code", "problem"),
     [
-        ({"nonce": "other"}, "belongs to another transfer"),
-        ({"nonce": "n\u00f6nce"}, "belongs to another transfer"),
-        ({"process_id": "t-2"}, "belongs to another transfer"),
-        ({"agreement_id": "other"}, "belongs to another transfer"),
-        ({"object_count": 2}, "disagree"),
-        ({"bytes_total": 7}, "disagree"),
-        ({"manifest_sha256": "0" * 64}, "not the one that the marker names"),
-        ({"pages": 0}, "not the one that the marker names"),
-        ({"pages": 2}, "page 2 is missing"),
+        ({"nonce": "other"}, "ReceiptForeign", "another nonce"),
+        ({"nonce": "n\u00f6nce"}, "ReceiptForeign", "another nonce"),
+        ({"process_id": "t-2"}, "ReceiptForeign", "another process"),
+        ({"agreement_id": "other"}, "ReceiptForeign", "another agreement"),
+        ({"object_count": 2}, "ManifestCounts", "says 2 of 6"),
+        ({"bytes_total": 7}, "ManifestCounts", "says 3 of 7"),
+        ({"manifest_sha256": "0" * 64}, "ManifestAltered", "not the one that the marker names"),
+        ({"pages": 0}, "ManifestAltered", "not the one that the marker names"),
+        ({"pages": 2}, "ManifestPageMissing", "00002.ndjson is missing"),
     ],
 )
-async def test_a_marker_that_does_not_fit_is_refused(place: Destination, changes: dict[str, Any], problem: str) -> None:
+async def test_a_marker_that_does_not_fit_is_refused(
+    place: Destination, changes: dict[str, Any], code: str, problem: str
+) -> None:
     await written(place, marker=complete(manifest(), **changes))
-    found = await place.look()
-    assert isinstance(found, Refused)
-    assert found.error.code == "EvidenceRefused"
-    assert problem in found.error.message
+    found, message = await place.refusal()
+    assert found == code
+    assert problem in message
 
 
 @pytest.mark.parametrize(
-    "content", [{**CONTENT, "missing.csv": b""}, {"a.csv": b"1234567"}, {**CONTENT, "a.csv": b"123456"}, {}]
+    ("content", "code", "named"),
+    [
+        ({**CONTENT, "missing.csv": b""}, "ObjectMissing", "'missing.csv'"),
+        ({"a.csv": b"12345"}, "ObjectUnexpected", "'.hidden'"),
+        ({**CONTENT, "a.csv": b"123456"}, "ObjectSize", "'a.csv' has 5 bytes, and the manifest says 6"),
+        ({}, "ObjectUnexpected", "'.hidden'"),
+    ],
 )
-async def test_a_manifest_that_is_not_what_is_there_is_refused(place: Destination, content: dict[str, bytes]) -> None:
+async def test_a_manifest_that_is_not_what_is_there_is_refused_by_the_objects_name(
+    place: Destination, content: dict[str, bytes], code: str, named: str
+) -> None:
     page = manifest(content)
     marker = complete(page, object_count=len(content), bytes_total=sum(map(len, content.values())))
     await written(place, page=page, marker=marker)
-    found = await place.look()
-    assert isinstance(found, Refused)
-    assert found.error.message == "What the manifest lists is not what is in the container."
+    found, message = await place.refusal()
+    assert found == code
+    assert named in message
+
+
+async def test_an_object_that_is_listed_twice_is_refused(place: Destination) -> None:
+    page = manifest() + manifest({"a.csv": b"12345"})
+    await written(place, page=page, marker=complete(page, object_count=4, bytes_total=11))
+    assert (await place.refusal())[0] == "ObjectMissing"
+
+
+async def test_a_foreign_object_of_the_same_name_and_size_is_refused(place: Destination) -> None:
+    page = manifest(md5=True)
+    await written(place, page=page)
+    assert isinstance(await place.look(), Arrived)
+    await place.write("a.csv", b"54321", content_md5=hashlib.md5(b"54321", usedforsecurity=False).digest())
+    code, message = await place.refusal()
+    assert (code, "'a.csv'" in message) == ("ObjectDigest", True)
+
+
+async def test_a_signed_receipt_of_the_counterparty_is_believed(place: Destination) -> None:
+    await written(place, marker=by(THEM, complete(manifest())))
+    assert await place.look(trust=REQUIRED) == Arrived(object_count=3, bytes_total=6)
+    assert await place.look() == Arrived(object_count=3, bytes_total=6)
+
+
+async def test_an_unsigned_receipt_is_refused_where_a_signature_is_required(place: Destination) -> None:
+    await written(place)
+    code, message = await place.refusal(trust=REQUIRED)
+    assert (code, THEM in message) == ("ReceiptUnsigned", True)
+    assert (await place.refusal(trust=None))[0] == "ReceiptUnsigned"
+    await place.write(COMPLETE, b"{")
+    await place.write(FAILED, FailedMarker(**FACTS, code="X", message="x").to_bytes())
+    assert (await place.refusal(trust=REQUIRED))[0] == "MarkerMalformed"
+
+
+@pytest.mark.parametrize("trust", [OPTIONAL, REQUIRED], ids=["optional", "required"])
+async def test_a_signature_that_is_not_the_counterpartys_is_refused_in_any_case(
+    place: Destination, trust: ReceiptTrust
+) -> None:
+    await written(place, marker=by("did:web:other", complete(manifest())))
+    assert (await place.refusal(trust=trust))[0] == "ReceiptSignerUnknown"
+    await place.write(COMPLETE, by(THEM, complete(manifest()), key="stolen name"))
+    assert (await place.refusal(trust=trust))[0] == "ReceiptSignerUnknown"
+    altered = parse_complete_marker(by(THEM, complete(manifest(), agreement_id="other")))
+    await place.write(COMPLETE, altered.model_copy(update={"agreement_id": "contract-1"}).to_bytes())
+    assert (await place.refusal(trust=trust))[0] == "ReceiptSignature"
+
+
+async def test_a_failure_has_to_be_signed_as_a_success_has(place: Destination) -> None:
+    failed = FailedMarker(**FACTS, code="NoSuchBlob", message="x")
+    await place.write(FAILED, failed.to_bytes())
+    assert (await place.refusal(trust=REQUIRED))[0] == "ReceiptUnsigned"
+    await place.write(FAILED, signed(failed, signer=THEM, at=NOW, key=key_of(THEM)).to_bytes())
+    found = await place.look(trust=REQUIRED)
+    assert isinstance(found, Failed)
+    assert found.error.code == "NoSuchBlob"
 
 
 @pytest.mark.parametrize("name", [COMPLETE, FAILED])
@@ -204,17 +291,14 @@ async def test_a_manifest_that_is_not_what_is_there_is_refused(place: Destinatio
 )
 async def test_garbage_is_refused_and_not_quoted(place: Destination, name: str, garbage: bytes) -> None:
     await place.write(name, garbage)
-    found = await place.look()
-    assert isinstance(found, Refused)
-    assert (found.error.code, name in found.error.message) == ("EvidenceRefused", True)
+    code, message = await place.refusal()
+    assert (code in {"MarkerMalformed", "BlobTooLarge"}, name in message) == (True, True)
 
 
 @pytest.mark.parametrize("page", [b"garbage\n", b"{}\n", b"x" * (4 * 1024 * 1024 + 1)], ids=["text", "object", "large"])
 async def test_a_manifest_of_garbage_is_refused(place: Destination, page: bytes) -> None:
     await written(place, page=page)
-    found = await place.look()
-    assert isinstance(found, Refused)
-    assert found.error.code == "EvidenceRefused"
+    assert (await place.refusal())[0] in {"MarkerMalformed", "BlobTooLarge"}
 
 
 async def test_a_failure_is_told_with_its_reason_and_without_what_must_not_be_kept(place: Destination) -> None:

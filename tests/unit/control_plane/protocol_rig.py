@@ -24,9 +24,10 @@ from control_plane.protocol_api.negotiations import NegotiationEndpoints
 from control_plane.protocol_api.transfers import TransferEndpoints
 from control_plane.services.catalog_service import CatalogService
 from control_plane.services.negotiation_protocol_service import NegotiationProtocolService
+from control_plane.services.transfer_addresses import TransferAddresses
 from control_plane.services.transfer_protocol_service import TransferProtocolService
 from tests import control_plane_entities as examples
-from tests.fakes import FakeCounterparty
+from tests.fakes import FakeCounterparty, FakeDataPlane
 from tests.unit.control_plane.keys import identity
 from vault_adapters.memory import InMemoryVault
 
@@ -46,9 +47,12 @@ class ProtocolRig:
 
     stores: Stores = field(default_factory=memory_stores)
     secrets: dict[str, str] = field(default_factory=dict)
+    strict_pids: bool = True
 
     def __post_init__(self) -> None:
         clock = SystemClock()
+        vault = InMemoryVault(self.secrets)
+        self.data_plane = FakeDataPlane()
         outbound = OutboundAddressPolicy()
         catalog = CatalogService(self.stores, FakeCounterparty())
         self.exchange = Exchange(identity(US, knows=(THEM, OTHERS)))
@@ -62,10 +66,12 @@ class ProtocolRig:
         transfers = TransferProtocolService(
             participant_id=US,
             stores=self.stores,
-            vault=InMemoryVault(self.secrets),
+            vault=vault,
+            addresses=TransferAddresses(vault, self.stores.transfer_processes),
             destinations=AzureDestinationPolicy(ENDPOINTS),
             outbound=outbound,
-            transfer_types=(TRANSFER_TYPE,),
+            data_flows=self.data_plane,
+            strict_pids=self.strict_pids,
             start_within_seconds=60,
             clock=clock,
         )
@@ -75,7 +81,7 @@ class ProtocolRig:
                 catalog,
                 participant_id=US,
                 base_url="https://us.example/2025-1",
-                transfer_types=(TRANSFER_TYPE,),
+                transfer_types=self.data_plane.transfer_types,
             ),
             NegotiationEndpoints(self.exchange, negotiations).router(),
             TransferEndpoints(self.exchange, transfers).router(),

@@ -2,8 +2,10 @@
 
 import pytest
 
+from connector_spi.data_address import DataAddress
 from connector_spi.errors import InvalidTransitionError
 from control_plane.domain.transfer_process import (
+    NO_DESTINATION,
     ResourcePhase,
     TransferError,
     TransferProcessState,
@@ -11,6 +13,7 @@ from control_plane.domain.transfer_process import (
 )
 from control_plane.domain.transfer_state_machine import WAITING, TransferEvent
 from control_plane.ports.completion_evidence import Arrived, Failed
+from tests.fakes import unavailable
 from tests.unit.control_plane.transfer_rig import ALIAS, SAS, TRUSTED, TransferRig
 
 S = TransferProcessState
@@ -25,7 +28,7 @@ async def started(rig: TransferRig, **changes: object) -> None:
 
 
 def test_it_acts_in_every_open_state_in_which_it_does_not_wait_and_in_no_other(rig: TransferRig) -> None:
-    of_provider_only = {S.STARTING, S.STARTUP_REQUESTED, S.RESUMING_REQUESTED, S.COMPLETING}
+    of_provider_only = {S.STARTING}
     waiting = WAITING[TransferProcessType.CONSUMER]
     acting = set(S) - waiting - of_provider_only - {S.COMPLETED, S.TERMINATED}
     assert set(rig.consumer_acts.acts()) == {(TransferProcessType.CONSUMER, state) for state in acting}
@@ -43,8 +46,8 @@ async def test_a_transfer_goes_from_request_to_nothing_left(rig: TransferRig) ->
     assert await rig.deprovision() == "DEPROVISIONED"
     assert rig.provisioner.containers == set()
     assert rig.history == [
-        *("PROVISIONING", "PROVISIONED", "REQUESTING", "REQUESTED", "STARTED", "COMPLETING_REQUESTED", "COMPLETED"),
-        *("DEPROVISIONING", "DEPROVISIONED"),
+        *("PROVISIONING", "PROVISIONED", "REQUESTING", "REQUESTED", "STARTUP_REQUESTED", "STARTED"),
+        *("COMPLETING_REQUESTED", "COMPLETED", "DEPROVISIONING", "DEPROVISIONED"),
     ]
     assert await rig.due_at() is None, "nothing is left to be done"
     assert (await rig.now()).state is S.COMPLETED, "the outcome never changes"
@@ -75,6 +78,7 @@ async def test_the_request_carries_secret_and_nonce_but_no_alias_and_the_process
     await rig.consumer()
     await rig.run()
     [sent] = rig.client.destinations
+    assert sent is not None
     assert (sent.get("secret"), sent.get("transferNonce"), sent.get("container")) == (SAS, "nonce-1", "for-t-1")
     assert "keyName" not in sent.properties
     kept = await rig.now()
@@ -214,3 +218,84 @@ async def test_a_transfer_that_made_nothing_is_deprovisioned_at_once(rig: Transf
     await rig.told(E.TERMINATE)
     assert await rig.deprovision() == "DEPROVISIONED"
     assert rig.provisioner.calls == []
+
+
+PULL = {"transfer_type": "HttpData-PULL", "data_destination": NO_DESTINATION}
+PREPARED = DataAddress("AzureStorage", {"account": "consumerorg", "container": "made-there", "secret": SAS})
+
+
+def prepared_by_data_plane(rig: TransferRig) -> None:
+    rig.data_plane.prepares = ("AzureStorage-PUSH", "HttpData-PULL")
+
+
+async def test_through_the_data_planes_door_nothing_is_provisioned_here(rig: TransferRig) -> None:
+    prepared_by_data_plane(rig)
+    rig.data_plane.address = PREPARED
+    await started(rig)
+    assert (rig.provisioner.calls, rig.data_plane.calls) == ([], ["prepare", "notify_started"])
+    [destination] = rig.client.destinations
+    assert destination is not None
+    assert (destination.get("container"), destination.get("secret")) == ("made-there", SAS)
+    assert (destination.get("transferNonce"), destination.get("consumerProcessId")) == ("nonce-1", "t-1")
+    assert SAS not in repr(await rig.now())
+    assert await rig.told(E.COMPLETE_BY_COUNTERPARTY) == "COMPLETED"
+    assert (rig.data_plane.calls[-1], rig.evidence.calls, rig.secrets) == ("complete", [], {})
+
+
+async def test_the_door_is_on_record_before_the_data_plane_is_asked(rig: TransferRig) -> None:
+    prepared_by_data_plane(rig)
+    rig.data_plane.address = PREPARED
+    rig.data_plane.fail("prepare", unavailable())
+    await rig.consumer()
+    await rig.step()
+    planned = await rig.now()
+    assert (planned.data_plane_id, planned.secret_alias, rig.data_plane.calls) == ("plane-1", ALIAS, [])
+    rig.data_plane.prepares = ()
+    await rig.run()
+    rig.clock.advance(10)
+    assert await rig.run() == "REQUESTED", "a setting that changes meanwhile opens no second door"
+    assert rig.provisioner.calls == []
+    assert len(set(rig.data_plane.message_ids["prepare"])) == 1, "a repeated message is the same message"
+
+
+async def test_a_push_without_an_address_ends_with_a_reason(rig: TransferRig) -> None:
+    prepared_by_data_plane(rig)
+    await rig.consumer()
+    assert await rig.run() == "TERMINATED"
+    error = (await rig.now()).error
+    assert error is not None
+    assert error.code == "DataAddressMissing"
+    assert rig.data_plane.calls == ["prepare", "terminate"]
+
+
+async def test_a_data_plane_that_is_down_does_not_keep_the_provider_waiting_for_the_end(rig: TransferRig) -> None:
+    prepared_by_data_plane(rig)
+    await started(rig, **PULL)
+    rig.data_plane.fail("terminate", unavailable())
+    await rig.told(E.TERMINATE)
+    assert (await rig.shown(), rig.client.calls[-1]) == ("TERMINATING", "terminate_transfer")
+    rig.clock.advance(10)
+    assert await rig.run() == "TERMINATED"
+
+
+async def test_a_pause_takes_the_address_of_a_pull_away(rig: TransferRig) -> None:
+    await started(rig, **PULL)
+    rig.secrets[ALIAS] = "the sealed address"
+    assert await rig.told(E.SUSPEND_BY_COUNTERPARTY) == "SUSPENDED"
+    assert rig.secrets == {}
+    assert rig.data_plane.calls == [], "this consumer has no data plane"
+
+
+async def test_what_comes_while_the_data_plane_is_told_of_the_start_is_kept(rig: TransferRig) -> None:
+    async def provider_is_quick(call: str) -> None:
+        if call == "notify_started":
+            await rig.tell(E.SUSPEND_BY_COUNTERPARTY)
+            await rig.tell(E.START)
+            await rig.tell(E.COMPLETE_BY_COUNTERPARTY)
+
+    prepared_by_data_plane(rig)
+    rig.data_plane.during = provider_is_quick
+    await rig.consumer(**PULL)
+    await rig.run()
+    assert await rig.told(E.START) == "COMPLETED"
+    assert rig.data_plane.calls == ["prepare", "notify_started", "suspend", "resume", "complete"]

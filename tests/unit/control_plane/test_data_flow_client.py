@@ -14,9 +14,12 @@ from fastapi import FastAPI, Request, Response
 
 from connector_spi.data_address import DataAddress
 from connector_spi.errors import PeerRefusedError, PeerUnavailableError, SecretNotFoundError
-from connector_spi.signaling import DataFlowState
-from control_plane.adapters.data_flow_client import DataFlowClient, DataPlaneEndpoint
+from control_plane.adapters.data_flow_client import DataFlowClient
+from control_plane.adapters.data_plane_authorization import NoAuthorization, SharedToken
+from control_plane.adapters.data_plane_directory import DataPlaneDirectory, DataPlaneEndpoint
+from control_plane.adapters.memory_stores import memory_stores
 from control_plane.domain.transfer_process import TransferError, TransferProcess, TransferProcessType
+from control_plane.ports.data_flow_controller import FlowAnswer
 from tests.control_plane_entities import transfer_process
 from tests.serving import serving, unix_socket
 from vault_adapters.memory import InMemoryVault
@@ -50,24 +53,45 @@ class PeerDataPlane:
 
 @asynccontextmanager
 async def signaling(
-    peer: PeerDataPlane, *, shares_vault: bool = True, token_alias: str | None = "signaling-token"
+    peer: PeerDataPlane, *, shares_vault: bool = True, token_alias: str | None = "signaling-token", **changes: Any
 ) -> AsyncIterator[DataFlowClient]:
     vault = InMemoryVault({"signaling-token": "the-token", ALIAS: "the-sas"})
     async with httpx.AsyncClient(transport=httpx.ASGITransport(peer.app())) as http:
-        plane = DataPlaneEndpoint(
-            id="plane-1",
-            url="http://data-plane/signaling/",
-            transfer_types=(PUSH,),
-            token_alias=token_alias,
+        plane = endpoint(
+            "http://data-plane/signaling/",
+            http,
+            authorization=SharedToken(vault, token_alias) if token_alias else NoAuthorization(),
             shares_vault=shares_vault,
-            http=http,
+            **changes,
         )
         yield client_of(plane, vault=vault)
 
 
+def endpoint(url: str, http: httpx.AsyncClient, **changes: Any) -> DataPlaneEndpoint:
+    facts: dict[str, Any] = {
+        "id": "plane-1",
+        "url": url,
+        "transfer_types": (PUSH,),
+        "authorization": NoAuthorization(),
+        "shares_vault": True,
+        "http": http,
+    }
+    return DataPlaneEndpoint(**{**facts, **changes})
+
+
 def client_of(*planes: DataPlaneEndpoint, vault: InMemoryVault) -> DataFlowClient:
+    directory = DataPlaneDirectory(
+        configured=planes,
+        registrations=memory_stores().data_plane_registrations,
+        guarded=planes[0].http,
+        vault=vault,
+    )
     return DataFlowClient(
-        data_planes=planes, vault=vault, signaling_url="http://us/signaling", dataspace_context="context"
+        directory=directory,
+        vault=vault,
+        signaling_url="http://us/signaling",
+        dataspace_context="context",
+        call_seconds=5,
     )
 
 
@@ -78,16 +102,15 @@ def process(**changes: Any) -> TransferProcess:
         "correlation_id": "consumer-pid",
         "nonce": "nonce-1",
         "secret_alias": ALIAS,
+        "data_plane_id": "plane-1",
         "data_destination": destination,
         **changes,
     }
     return transfer_process(**facts)
 
 
-async def start(client: DataFlowClient, **changes: Any) -> DataFlowState:
-    started = await client.start(process(**changes), source=SOURCE, provider_id="did:web:us")
-    assert started.data_plane_id == "plane-1"
-    return started.state
+async def start(client: DataFlowClient, **changes: Any) -> FlowAnswer:
+    return await client.start(process(**changes), source=SOURCE)
 
 
 def properties(body: dict[str, Any]) -> dict[str, str]:
@@ -98,7 +121,7 @@ def properties(body: dict[str, Any]) -> dict[str, str]:
 async def test_a_start_tells_the_data_plane_everything_it_needs() -> None:
     peer = PeerDataPlane()
     async with signaling(peer) as client:
-        assert await start(client) is DataFlowState.STARTED
+        assert not (await start(client)).pending
     [(line, body, authorization)] = peer.asked
     assert (line, authorization) == ("POST /signaling/dataflows/start", "Bearer the-token")
     assert properties(body) == {
@@ -140,25 +163,27 @@ async def test_a_data_plane_without_a_token_gets_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "state"),
+    ("answer", "pending"),
     [
-        ((200, {"state": "STARTED"}), "STARTED"),
-        ((202, {"state": "STARTING"}), "STARTING"),
-        ((200, {}), "STARTED"),
-        ((200, ""), "STARTED"),
-        ((200, "[" * 100_000), "STARTED"),
-        ((200, {"state": "SOMETHING"}), "STARTED"),
+        ((200, {"state": "STARTED"}), False),
+        ((202, {"state": "STARTING"}), True),
+        ((200, {"state": "STARTING"}), True),
+        ((202, {}), True),
+        ((200, {}), False),
+        ((200, ""), False),
+        ((200, "[" * 100_000), False),
+        ((200, {"state": "SOMETHINGELSE"}), False),
     ],
 )
-async def test_a_data_plane_says_whether_it_has_started(answer: tuple[int, Any], state: str) -> None:
+async def test_a_data_plane_says_whether_it_has_started(answer: tuple[int, Any], pending: bool) -> None:
     async with signaling(PeerDataPlane({"start": answer})) as client:
-        assert await start(client) == state
+        assert (await start(client)).pending is pending
 
 
 async def test_a_flow_that_exists_already_is_asked_for_its_state() -> None:
     peer = PeerDataPlane({"start": (409, {}), "status": (200, {"dataFlowId": "t-1", "state": "STARTING"})})
     async with signaling(peer) as client:
-        assert await start(client) is DataFlowState.STARTING
+        assert (await start(client)).pending
     assert [line for line, _, _ in peer.asked][1] == "GET /signaling/dataflows/t-1/status"
 
 
@@ -180,23 +205,17 @@ async def test_a_refusal_of_the_data_plane_is_final_and_told_without_signatures(
 
 async def test_a_data_plane_that_is_down_is_a_passing_trouble() -> None:
     async with httpx.AsyncClient() as http:
-        plane = DataPlaneEndpoint(
-            id="plane-1",
-            url="http://127.0.0.1:1",
-            transfer_types=(PUSH,),
-            token_alias=None,
-            shares_vault=True,
-            http=http,
-        )
+        plane = endpoint("http://127.0.0.1:1", http)
         with pytest.raises(PeerUnavailableError, match="cannot be reached"):
             await start(client_of(plane, vault=InMemoryVault()))
 
 
 async def test_a_transfer_type_that_no_data_plane_serves_is_refused() -> None:
     async with signaling(PeerDataPlane()) as client:
-        assert client.transfer_types() == (PUSH,)
-        with pytest.raises(PeerRefusedError, match="'HttpData-PULL'"):
-            await start(client, transfer_type="HttpData-PULL")
+        assert await client.transfer_types() == (PUSH,)
+        assert await client.data_plane_for(PUSH) == "plane-1"
+        with pytest.raises(PeerRefusedError, match=f"'HttpData-PULL'; there is: {PUSH}"):
+            await client.data_plane_for("HttpData-PULL")
 
 
 @pytest.mark.parametrize("missing", ["signaling-token", ALIAS])
@@ -231,13 +250,6 @@ async def test_a_flow_that_the_data_plane_does_not_know_needs_no_end() -> None:
         await client.terminate(process(data_plane_id="plane-1"))
 
 
-async def test_a_flow_whose_start_was_never_answered_is_ended_too() -> None:
-    peer = PeerDataPlane()
-    async with signaling(peer) as client:
-        await client.terminate(process(data_plane_id=None))
-    assert [line for line, _, _ in peer.asked] == ["POST /signaling/dataflows/t-1/terminate"]
-
-
 async def test_an_embedded_data_plane_is_reached_through_its_socket() -> None:
     peer = PeerDataPlane()
     with TemporaryDirectory() as folder:
@@ -246,13 +258,6 @@ async def test_an_embedded_data_plane_is_reached_through_its_socket() -> None:
             serving(peer.app(), unix_socket(path)),
             httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(uds=str(path))) as http,
         ):
-            plane = DataPlaneEndpoint(
-                id="plane-1",
-                url="http://embedded",
-                transfer_types=(PUSH,),
-                token_alias=None,
-                shares_vault=True,
-                http=http,
-            )
-            assert await start(client_of(plane, vault=InMemoryVault())) is DataFlowState.STARTED
+            plane = endpoint("http://embedded", http)
+            assert not (await start(client_of(plane, vault=InMemoryVault()))).pending
     assert peer.asked[0][0] == "POST /dataflows/start"

@@ -66,6 +66,26 @@ async def test_a_transfer_request_carries_everything_in_the_protocols_form() -> 
     }
 
 
+async def test_where_a_pull_is_served_is_told_in_the_specifications_words_and_in_edcs() -> None:
+    served_at = DataAddress(
+        "HttpData", {"endpoint": "https://data.example", "authorization": "t", "authType": "bearer"}
+    )
+    async with loopback_server(answering(ACK)) as server, client() as dsp:
+        await dsp.start_transfer(transfer(server, correlation_id="theirs"), served_at)
+    address = sent(server)[1]["dataAddress"]
+    assert (address["@type"], address["endpointType"]) == ("DataAddress", "HttpData")
+    assert address["endpoint"] == "https://data.example"
+    edc = "https://w3id.org/edc/v0.0.1/ns/"
+    assert {p["name"]: p["value"] for p in address["endpointProperties"]} == {
+        "authorization": "t",
+        "authType": "bearer",
+        f"{edc}authorization": "t",
+        f"{edc}authType": "bearer",
+        f"{edc}endpoint": "https://data.example",
+        f"{edc}endpointType": "HttpData",
+    }
+
+
 @pytest.mark.parametrize("side", TransferProcessType)
 @pytest.mark.parametrize(
     ("name", "message_type"),

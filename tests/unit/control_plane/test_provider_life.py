@@ -2,9 +2,11 @@
 
 import pytest
 
+from connector_spi.data_address import DataAddress
 from connector_spi.errors import InvalidTransitionError, PeerRefusedError
 from connector_spi.signaling import DataFlowState
 from control_plane.domain.transfer_process import (
+    NO_DESTINATION,
     ResourcePhase,
     TransferError,
     TransferProcessState,
@@ -13,7 +15,7 @@ from control_plane.domain.transfer_process import (
 from control_plane.domain.transfer_state_machine import WAITING, TransferEvent
 from control_plane.ports.data_flow_controller import FlowStatus
 from tests.fakes import unavailable
-from tests.unit.control_plane.transfer_rig import TransferRig
+from tests.unit.control_plane.transfer_rig import ALIAS, TransferRig
 
 S = TransferProcessState
 E = TransferEvent
@@ -25,7 +27,9 @@ async def started(rig: TransferRig) -> None:
 
 
 def test_it_acts_in_every_open_state_in_which_it_does_not_wait_and_in_no_other(rig: TransferRig) -> None:
-    of_consumer_only = {S.PROVISIONING, S.PROVISIONED, S.REQUESTING, S.REQUESTED, S.COMPLETING_REQUESTED, S.RESUMED}
+    of_consumer_only = {
+        *(S.PROVISIONING, S.PREPARATION_REQUESTED, S.PROVISIONED, S.REQUESTING, S.REQUESTED, S.RESUMED),
+    }
     waiting = WAITING[TransferProcessType.PROVIDER]
     acting = set(S) - waiting - of_consumer_only - {S.COMPLETED, S.TERMINATED}
     assert set(rig.provider_acts.acts()) == {(TransferProcessType.PROVIDER, state) for state in acting}
@@ -40,7 +44,7 @@ def test_both_sides_have_an_act_for_each_phase_with_work(rig: TransferRig, side:
 async def test_a_transfer_goes_from_request_to_no_secret_left(rig: TransferRig) -> None:
     await started(rig)
     assert await rig.told(E.COMPLETE) == "COMPLETED"
-    assert rig.history == ["STARTING", "STARTED", "COMPLETING", "COMPLETED"]
+    assert rig.history == ["INITIAL", "STARTING", "STARTED", "COMPLETING", "COMPLETED"]
     assert rig.client.calls == ["start_transfer", "complete_transfer"]
     ended = await rig.now()
     assert (ended.resources, ended.secret_alias, rig.secrets) == (ResourcePhase.REVOKED, None, {})
@@ -55,7 +59,7 @@ async def test_the_flow_gets_the_assets_own_address(rig: TransferRig) -> None:
 
 
 async def test_a_data_plane_that_starts_later_is_waited_for(rig: TransferRig) -> None:
-    rig.data_plane.state = DataFlowState.STARTING
+    rig.data_plane.pending = True
     await rig.provider()
     assert await rig.run() == "STARTUP_REQUESTED"
     assert rig.client.calls == []
@@ -87,7 +91,7 @@ async def test_completion_is_kept_while_the_start_cannot_be_announced(rig: Trans
 
 @pytest.mark.parametrize("confirmation_comes", [True, False])
 async def test_a_flow_that_has_finished_has_started(rig: TransferRig, confirmation_comes: bool) -> None:
-    rig.data_plane.state = DataFlowState.STARTING
+    rig.data_plane.pending = True
     await rig.provider()
     await rig.run()
     if confirmation_comes:
@@ -226,3 +230,49 @@ async def test_deprovisioning_leaves_no_secret(rig: TransferRig) -> None:
     assert rig.secrets
     assert await rig.deprovision() == "DEPROVISIONED"
     assert rig.secrets == {}
+
+
+PULL = {
+    "transfer_type": "HttpData-PULL",
+    "data_destination": NO_DESTINATION,
+    "resources": ResourcePhase.NONE,
+    "secret_alias": None,
+}
+SERVED = DataAddress("HttpData", {"endpoint": "https://data.example", "authorization": "the-token"})
+
+
+async def test_a_pull_tells_the_consumer_where_the_data_is_served_and_keeps_no_token(rig: TransferRig) -> None:
+    rig.data_plane.address = SERVED
+    await rig.provider(**PULL)
+    assert await rig.run() == "STARTED"
+    assert rig.client.served_at == [SERVED]
+    process = await rig.now()
+    assert "the-token" not in repr(process)
+    assert process.secret_alias == ALIAS
+    assert await rig.told(E.COMPLETE_BY_COUNTERPARTY) == "COMPLETED"
+    assert (rig.data_plane.calls, rig.secrets) == (["start", "complete"], {})
+    assert rig.client.calls == ["start_transfer"], "the consumer knows already"
+
+
+async def test_the_data_plane_is_on_record_before_it_is_told_to_start(rig: TransferRig) -> None:
+    rig.data_plane.fail("start", unavailable())
+    await rig.provider()
+    await rig.step()
+    assert ((await rig.now()).data_plane_id, rig.data_plane.calls) == ("plane-1", [])
+    await rig.run()
+    rig.clock.advance(10)
+    assert await rig.run() == "STARTED"
+    assert len(set(rig.data_plane.message_ids["start"])) == 1, "a repeated message is the same message"
+
+
+async def test_a_transfer_type_that_no_data_plane_serves_is_told_to_the_consumer(rig: TransferRig) -> None:
+    await rig.provider(**{**PULL, "transfer_type": "Unknown-PULL"})
+    assert await rig.run() == "TERMINATED"
+    assert (rig.data_plane.calls, rig.client.calls) == ([], ["terminate_transfer"])
+
+
+async def test_a_data_plane_that_refuses_to_hear_of_the_end_changes_nothing(rig: TransferRig) -> None:
+    await rig.provider(**PULL)
+    await rig.run()
+    rig.data_plane.fail("complete", PeerRefusedError("gone", status=404))
+    assert await rig.told(E.COMPLETE_BY_COUNTERPARTY) == "COMPLETED"

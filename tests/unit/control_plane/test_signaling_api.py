@@ -6,11 +6,15 @@ import httpx
 import pytest
 
 from connector_spi.clock import SystemClock
+from control_plane.adapters.data_plane_identity import SharedTokens
 from control_plane.domain.inbox import InboxMessage
 from control_plane.domain.transfer_process import TransferProcessState, TransferProcessType
 from control_plane.ports.stores import Stores
 from control_plane.services.data_flow_service import DataFlowService
-from control_plane.signaling_api import DataPlaneAuthenticator, create_signaling_app
+from control_plane.services.transfer_addresses import TransferAddresses
+from control_plane.signaling_api.app import create_signaling_app
+from control_plane.signaling_api.callbacks import callbacks_router
+from control_plane.signaling_api.exchange import SignalingExchange
 from tests.control_plane_entities import moment, transfer_process
 from vault_adapters.memory import InMemoryVault
 
@@ -21,10 +25,18 @@ CALLBACKS = ("started", "completed", "errored", "progress")
 
 
 async def call(
-    stores: Stores, name: str, body: Any = None, *, token: str | None = "first", process_id: str = "t-1"
+    stores: Stores,
+    name: str,
+    body: Any = None,
+    *,
+    token: str | None = "first",
+    process_id: str = "t-1",
+    vault: InMemoryVault | None = None,
 ) -> httpx.Response:
-    service = DataFlowService(processes=stores.transfer_processes, clock=SystemClock())
-    app = create_signaling_app(service, DataPlaneAuthenticator(InMemoryVault(dict(SECRETS)), TOKENS))
+    vault = vault or InMemoryVault(dict(SECRETS))
+    addresses = TransferAddresses(vault, stores.transfer_processes)
+    service = DataFlowService(stores=stores, addresses=addresses, clock=SystemClock())
+    app = create_signaling_app(callbacks_router(SignalingExchange(SharedTokens(vault, TOKENS)), service))
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://us") as client:
         path = f"/transfers/{process_id}/dataflow/{name}"
@@ -60,7 +72,7 @@ async def test_a_report_is_noted_once_however_often_it_comes(stores: Stores, sta
 
 
 async def test_a_flow_may_report_before_its_acceptance_was_noted(stores: Stores) -> None:
-    await known(stores, S.INITIAL, data_plane_id=None)
+    await known(stores, S.INITIAL)
     assert (await call(stores, "completed")).status_code == 200
     assert [note.kind for note in await waiting(stores)] == ["COMPLETE"]
 
@@ -127,8 +139,8 @@ async def test_data_planes_that_share_a_token_are_each_believed_of_their_own_flo
 
 
 @pytest.mark.parametrize("name", CALLBACKS)
-async def test_a_consumers_process_has_no_flow(stores: Stores, name: str) -> None:
-    await known(stores, S.STARTED, type=TransferProcessType.CONSUMER)
+async def test_a_consumers_process_without_a_data_plane_has_no_flow(stores: Stores, name: str) -> None:
+    await known(stores, S.STARTED, type=TransferProcessType.CONSUMER, data_plane_id=None)
     assert (await call(stores, name, {"progress": {}})).status_code == 404
 
 
@@ -155,5 +167,80 @@ async def test_what_makes_no_sense_is_refused(
 
 
 async def test_a_data_plane_that_needs_no_token_needs_none(stores: Stores) -> None:
-    authenticator = DataPlaneAuthenticator(InMemoryVault(), {"embedded": None})
+    authenticator = SharedTokens(InMemoryVault(), {"embedded": None})
     assert await authenticator.authenticate(None) == {"embedded"}
+
+
+SERVED = {
+    "@type": "DataAddress",
+    "endpointType": "HttpData",
+    "endpoint": "https://data.example",
+    "endpointProperties": [{"@type": "EndpointProperty", "name": "authorization", "value": "PLANTED"}],
+}
+CONSUMER_PUSH = {"type": TransferProcessType.CONSUMER}
+PROVIDER_PULL = {"transfer_type": "HttpData-PULL"}
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "changes", "kind"),
+    [
+        ("prepared", S.PREPARATION_REQUESTED, CONSUMER_PUSH, "FINISH_PROVISIONING"),
+        ("prepared", S.PROVISIONING, CONSUMER_PUSH, "FINISH_PROVISIONING"),
+        ("started", S.STARTUP_REQUESTED, PROVIDER_PULL, "CONFIRM_STARTUP"),
+        ("started", S.INITIAL, PROVIDER_PULL, "CONFIRM_STARTUP"),
+    ],
+)
+async def test_an_address_in_a_report_rests_in_the_vault_alone(
+    stores: Stores, name: str, state: S, changes: dict[str, Any], kind: str
+) -> None:
+    secrets = dict(SECRETS)
+    await known(stores, state, **changes)
+    for _ in range(2):
+        assert (await call(stores, name, {"dataAddress": SERVED}, vault=InMemoryVault(secrets))).status_code == 200
+    assert "PLANTED" in secrets["transfer-process-t-1-data-address"]
+    [note] = await waiting(stores)
+    assert (note.kind, "PLANTED" in repr(note)) == (kind, False)
+
+
+@pytest.mark.parametrize(("name", "changes"), [("prepared", CONSUMER_PUSH), ("started", PROVIDER_PULL)])
+async def test_an_address_that_comes_after_the_outcome_is_not_kept(
+    stores: Stores, name: str, changes: dict[str, Any]
+) -> None:
+    secrets = dict(SECRETS)
+    await known(stores, S.TERMINATED, **changes)
+    assert (await call(stores, name, {"dataAddress": SERVED}, vault=InMemoryVault(secrets))).status_code == 200
+    assert secrets == SECRETS
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "body", "status"),
+    [
+        ("prepared", CONSUMER_PUSH, {}, 400),
+        ("prepared", CONSUMER_PUSH, {"dataAddress": {"endpoint": "x"}}, 400),
+        ("prepared", {}, {"dataAddress": SERVED}, 404),
+        ("started", CONSUMER_PUSH, {}, 404),
+    ],
+)
+async def test_a_report_that_does_not_fit_the_flow_is_refused(
+    stores: Stores, name: str, changes: dict[str, Any], body: dict[str, Any], status: int
+) -> None:
+    await known(stores, S.PREPARATION_REQUESTED if changes else S.STARTUP_REQUESTED, **changes)
+    assert (await call(stores, name, body)).status_code == status
+    assert await waiting(stores) == []
+
+
+@pytest.mark.parametrize(
+    ("transfer_type", "kinds"), [("HttpData-PULL", ["COMPLETE"]), ("AzureStorage-PUSH", ["COMPLETE_BY_EVIDENCE"])]
+)
+async def test_what_a_consumers_data_plane_has_received_is_evidence(
+    stores: Stores, transfer_type: str, kinds: list[str]
+) -> None:
+    await known(stores, S.STARTED, **CONSUMER_PUSH, transfer_type=transfer_type)
+    assert (await call(stores, "completed")).status_code == 200
+    assert [note.kind for note in await waiting(stores)] == kinds
+
+
+async def test_data_that_has_arrived_before_the_start_was_heard_of_proves_it(stores: Stores) -> None:
+    await known(stores, S.REQUESTED, **CONSUMER_PUSH)
+    assert (await call(stores, "completed")).status_code == 200
+    assert [note.kind for note in await waiting(stores)] == ["START", "COMPLETE_BY_EVIDENCE"]

@@ -7,7 +7,6 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from connector_spi.errors import InvalidTransitionError
-from connector_spi.signaling import DataFlowState
 from control_plane.domain.inbox import WAKE, InboxMessage
 from control_plane.domain.transfer_process import (
     ResourcePhase,
@@ -67,13 +66,18 @@ def _reachable(before: TransferProcess, after: TransferProcess) -> bool:
     return after.state in states and (not before.is_outcome or after.state is before.state)
 
 
+_ENDING = frozenset(
+    {TransferProcessState.TERMINATING, TransferProcessState.TERMINATING_REQUESTED, TransferProcessState.TERMINATED}
+)
+
+
 class _Interleaving:
     """Messages, lost answers and steps in an order that Hypothesis chooses."""
 
     def __init__(self, side: TransferProcessType) -> None:
         self.rig = TransferRig()
         self.rig.evidence.found["t-1"] = Arrived(object_count=0, bytes_total=0)
-        self.rig.data_plane.state = DataFlowState.STARTING
+        self.rig.data_plane.pending = True
         self.side = side
         self.seen: list[TransferProcess] = []
 
@@ -104,8 +108,8 @@ class _Interleaving:
         for before, after in zip(self.seen, self.seen[1:], strict=False):
             assert _reachable(before, after), f"{before.state.name} -> {after.state.name}"
             assert RESOURCE_ORDER.index(after.resources) >= RESOURCE_ORDER.index(before.resources)
-            if before.error is not None:
-                assert after.error == before.error, "the first reason stays"
+            if before.error is not None and before.state in _ENDING:
+                assert after.error == before.error, "the first reason of an end stays; that of a pause ends with it"
             if before.is_outcome:
                 assert (after.state, after.error) == (before.state, before.error), "the outcome stays"
 

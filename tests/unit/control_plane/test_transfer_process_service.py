@@ -11,16 +11,20 @@ from control_plane.domain.transfer_process import ResourcePhase, TransferProcess
 from control_plane.ports.stores import Stores
 from control_plane.services.transfer_process_service import TransferProcessService, TransferRequest
 from tests.control_plane_entities import agreement, negotiation, transfer_process
-from tests.fakes import FakeProvisioner, ManualClock
+from tests.fakes import FakeDataPlane, FakeProvisioner, ManualClock
 from tests.unit.control_plane.transfer_rig import TransferRig
 
 S = TransferProcessState
 US = "did:web:us"
 
 
-def service(stores: Stores) -> TransferProcessService:
+def service(stores: Stores, data_plane: FakeDataPlane | None = None) -> TransferProcessService:
     return TransferProcessService(
-        participant_id=US, stores=stores, provisioners={"AzureStorage": FakeProvisioner()}, clock=ManualClock()
+        participant_id=US,
+        stores=stores,
+        provisioners={"AzureStorage": FakeProvisioner()},
+        data_flows=data_plane or FakeDataPlane(),
+        clock=ManualClock(),
     )
 
 

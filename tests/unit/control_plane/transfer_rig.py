@@ -18,9 +18,11 @@ from control_plane.domain.transfer_process import (
 from control_plane.domain.transfer_state_machine import TransferEvent
 from control_plane.ports.stores import Leased, Stores
 from control_plane.services.consumer_acts import ConsumerActs
+from control_plane.services.destination_doors import DestinationDoors
 from control_plane.services.entity_loop import Step
 from control_plane.services.patience import Backoff, Patience
 from control_plane.services.provider_acts import ProviderActs
+from control_plane.services.transfer_addresses import TransferAddresses
 from control_plane.services.transfer_inbox import accepting
 from control_plane.services.transfer_manager import TransferProcessManager
 from tests.control_plane_entities import asset, moment, transfer_process
@@ -59,18 +61,27 @@ class TransferRig:
     def __post_init__(self) -> None:
         self.stores: Stores = memory_stores(self.clock)
         self.vault = InMemoryVault(self.secrets)
+        self.addresses = TransferAddresses(self.vault, self.stores.transfer_processes)
         self.consumer_acts = ConsumerActs(
             processes=self.stores.transfer_processes,
-            provisioners={"AzureStorage": self.provisioner},
+            doors=DestinationDoors(
+                provisioners={"AzureStorage": self.provisioner},
+                data_flows=self.data_plane,
+                addresses=self.addresses,
+                vault=self.vault,
+                clock=self.clock,
+            ),
+            data_flows=self.data_plane,
+            addresses=self.addresses,
             client=self.client,
             evidence=self.evidence,
             trusting=frozenset({TRUSTED}),
-            vault=self.vault,
             clock=self.clock,
         )
         self.provider_acts = ProviderActs(
             assets=self.stores.assets,
             data_flows=self.data_plane,
+            addresses=self.addresses,
             client=self.client,
             vault=self.vault,
             clock=self.clock,
@@ -99,7 +110,8 @@ class TransferRig:
             "secret_alias": ALIAS,
         }
         process = transfer_process(**{**facts, **changes})
-        await self.vault.store(ALIAS, SAS)
+        if process.secret_alias is not None:
+            await self.vault.store(ALIAS, SAS)
         await self.stores.transfer_processes.create(process, due_at=self.clock.now())
         return process
 

@@ -15,8 +15,12 @@ from control_plane.ports.provisioner import Provisioned
 from control_plane.ports.stores import Stores
 from control_plane.services.catalog_service import CatalogService
 from control_plane.services.definition_service import DefinitionService
+from control_plane.services.endpoint_data_references import EndpointDataReferenceService
 from control_plane.services.negotiation_service import NegotiationService
+from control_plane.services.transfer_addresses import TransferAddresses
 from control_plane.services.transfer_process_service import TransferProcessService
+from tests.fakes import FakeDataPlane
+from vault_adapters.memory import InMemoryVault
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123000, tzinfo=UTC)
 NOW_MS = 1772366400123
@@ -67,6 +71,9 @@ class PlanningProvisioner:
     async def provision(self, process: TransferProcess) -> Provisioned:
         raise AssertionError(f"nothing provisions {process.id} in these tests")
 
+    async def renew(self, process: TransferProcess) -> Provisioned:
+        raise AssertionError(f"nothing renews {process.id} in these tests")
+
     async def revoke(self, process: TransferProcess) -> None: ...
 
     async def deprovision(self, process: TransferProcess) -> None: ...
@@ -79,6 +86,7 @@ class ControlPlaneOfTests:
     participant_id: str = "consumer"
     stores: Stores = field(default_factory=memory_stores)
     catalog: ScriptedCatalog = field(default_factory=ScriptedCatalog)
+    secrets: dict[str, str] = field(default_factory=dict)
     components: dict[str, bool] = field(default_factory=lambda: {"database": True, "vault": True})
 
     def __post_init__(self) -> None:
@@ -87,8 +95,11 @@ class ControlPlaneOfTests:
             participant_id=self.participant_id,
             stores=self.stores,
             provisioners={"AzureStorage": PlanningProvisioner()},
+            data_flows=FakeDataPlane(),
             clock=clock,
         )
+        self.addresses = TransferAddresses(InMemoryVault(self.secrets), self.stores.transfer_processes)
+        self.endpoint_data_references = EndpointDataReferenceService(self.stores.transfer_processes, self.addresses)
         self.negotiations = NegotiationService(
             participant_id=self.participant_id, negotiations=self.stores.contract_negotiations, clock=clock
         )

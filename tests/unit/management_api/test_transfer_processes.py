@@ -111,7 +111,7 @@ async def test_every_way_to_ask_for_a_transfer_is_read_the_same(
         ({"contractId": None}, "contractId"),
         ({"assetId": "other"}, "assetId"),
         ({"counterPartyId": "somebody-else"}, "counterPartyId"),
-        ({"transferType": "AzureStorage-PULL"}, "transferType"),
+        ({"transferType": "HttpData-PUSH"}, "transferType"),
         ({"dataDestination": {"type": "HttpProxy"}}, "dataDestination.type"),
         ({"dataDestination": {"type": "AzureStorage", "account": "no/account"}}, "dataDestination.account"),
         ({"dataDestination": {"type": "AzureStorage", "secret": "s"}}, "dataDestination"),

@@ -10,61 +10,52 @@ from datetime import timedelta
 from typing import Final
 from uuid import uuid4
 
-import httpx
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from fastapi import FastAPI
 
-from azure_storage.account_keys import AccountKeys
-from azure_storage.containers import ObjectStorage
-from azure_storage.endpoints import StorageEndpoints
-from azure_storage.session import open_storage_session
 from connector_spi.clock import Clock
-from connector_spi.data_address import AZURE_STORAGE
 from connector_spi.errors import ConnectorError
-from connector_spi.outbound_addresses import OutboundAddressPolicy
 from connector_spi.vault import Vault
 from control_plane.adapters.azure_destination_policy import AzureDestinationPolicy
-from control_plane.adapters.data_flow_client import DataFlowClient, DataPlaneEndpoint
-from control_plane.adapters.dsp_client import DspClient
-from control_plane.adapters.jwt_identity import JwtIdentity
-from control_plane.adapters.memory_stores import memory_stores
-from control_plane.adapters.object_storage_evidence import ObjectStorageEvidence
-from control_plane.adapters.object_storage_provisioner import ObjectStorageProvisioner
-from control_plane.adapters.sql_stores import migrate_stores, open_stores
-from control_plane.domain.contract_negotiation import ContractNegotiation, NegotiationState
-from control_plane.domain.transfer_process import OUTCOMES, TransferProcess, TransferProcessState
-from control_plane.dsp_messages import PROTOCOL
+from control_plane.bootstrap.credentials import credential_issuer, credential_renewer
+from control_plane.bootstrap.data_planes import registrars
+from control_plane.bootstrap.parts import Parts, base_url, open_parts
+from control_plane.bootstrap.patience import patience_of
+from control_plane.domain.contract_negotiation import ContractNegotiation
+from control_plane.domain.transfer_process import TransferProcess
+from control_plane.ports.counterparty_identity import CounterpartyIdentity
 from control_plane.ports.stores import Stores
-from control_plane.protocol_api.app import VERSION_PATH, create_protocol_app
+from control_plane.protocol_api.app import create_protocol_app
 from control_plane.protocol_api.catalog import catalog_router
+from control_plane.protocol_api.credentials import CredentialEndpoint
 from control_plane.protocol_api.exchange import Exchange
 from control_plane.protocol_api.negotiations import NegotiationEndpoints
 from control_plane.protocol_api.transfers import TransferEndpoints
 from control_plane.services.catalog_service import CatalogService
 from control_plane.services.consumer_acts import ConsumerActs
 from control_plane.services.data_flow_service import DataFlowService
+from control_plane.services.data_plane_registry import DataPlaneRegistry
 from control_plane.services.definition_service import DefinitionService
+from control_plane.services.destination_doors import DestinationDoors
+from control_plane.services.endpoint_data_references import EndpointDataReferenceService
 from control_plane.services.entity_loop import EntityLoop
 from control_plane.services.flow_reconciler import FlowReconciler
 from control_plane.services.negotiation_manager import ContractNegotiationManager
 from control_plane.services.negotiation_protocol_service import NegotiationProtocolService
 from control_plane.services.negotiation_service import NegotiationService
-from control_plane.services.patience import Backoff, Patience
 from control_plane.services.provider_acts import ProviderActs
 from control_plane.services.status_checker import StatusChecker
 from control_plane.services.transfer_manager import TransferProcessManager
 from control_plane.services.transfer_process_service import TransferProcessService
 from control_plane.services.transfer_protocol_service import TransferProtocolService
-from control_plane.settings import ControlPlaneSettings, DataPlaneEndpointSettings, TransferSettings
-from control_plane.signaling_api import DataPlaneAuthenticator, create_signaling_app
-from outbound_http.guarded_client import guarded_client
-from sql_storage.database import Database
+from control_plane.settings import ControlPlaneSettings, TransferSettings
+from control_plane.signaling_api.app import create_signaling_app
+from control_plane.signaling_api.callbacks import callbacks_router
+from control_plane.signaling_api.credentials import credentials_router
+from control_plane.signaling_api.exchange import SignalingExchange
+from control_plane.signaling_api.registrations import registrations_router
 
-MEMORY_DATABASE: Final = "memory://"
-"""Database address that keeps everything in memory: for development, nothing outlives the process."""
-_STEP_SHARE_OF_LEASE: Final = 0.8
 _OVERLAPPING_SWEEPS: Final = 8
-_CLEANUP_CAP_SECONDS: Final = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +64,7 @@ class ControlPlane:
 
     participant_id: str
     transfers: TransferProcessService
+    endpoint_data_references: EndpointDataReferenceService
     negotiations: NegotiationService
     catalog: CatalogService
     definitions: DefinitionService
@@ -102,9 +94,11 @@ class ControlPlane:
 
 @asynccontextmanager
 async def build_control_plane(
-    settings: ControlPlaneSettings, *, vault: Vault, clock: Clock
+    settings: ControlPlaneSettings, *, vault: Vault, clock: Clock, identity: CounterpartyIdentity | None = None
 ) -> AsyncIterator[ControlPlane]:
     """A control plane whose loops run while the context is open.
+
+    `identity`: how participants prove who they are; None: by signed tokens, as the settings say.
 
     Leaving the context stops the loops once the steps under way have ended, and closes what was opened here; the
     vault is the caller's.
@@ -114,115 +108,22 @@ async def build_control_plane(
         StoreUnavailableError: the database did not answer.
     """
     async with AsyncExitStack() as stack:
-        parts = await _open_parts(settings, vault, clock, stack)
+        parts = await open_parts(settings, vault, clock, identity, stack)
         stop = asyncio.Event()
         loops = await stack.enter_async_context(asyncio.TaskGroup())
         stack.callback(stop.set)
         for loop in _loops(settings, parts):
             loops.create_task(loop.run(stop))
+        for registrar in registrars(settings, parts.directory, vault):
+            loops.create_task(registrar.run(stop))
         scheduler = _scheduler(settings.transfer, parts)
         stack.callback(scheduler.shutdown, wait=False)
         yield _control_plane(settings, parts)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Parts:
-    """What was opened, and what several services share."""
-
-    stores: Stores
-    vault: Vault
-    clock: Clock
-    endpoints: StorageEndpoints
-    storage: ObjectStorage
-    outbound: OutboundAddressPolicy
-    identity: JwtIdentity
-    client: DspClient
-    data_flows: DataFlowClient
-    evidence: ObjectStorageEvidence
-    provisioners: Mapping[str, ObjectStorageProvisioner]
-
-
-async def _open_parts(settings: ControlPlaneSettings, vault: Vault, clock: Clock, stack: AsyncExitStack) -> _Parts:
-    stores = await _open_stores(settings.database_url, clock, stack)
-    session = await stack.enter_async_context(open_storage_session())
-    endpoints = StorageEndpoints(settings.storage.endpoint_template)
-    storage = ObjectStorage(
-        endpoints=endpoints,
-        account_keys=AccountKeys(vault, clock=clock),
-        clock=clock,
-        session=session,
-        call_seconds=settings.transfer.call_seconds,
-    )
-    outbound = OutboundAddressPolicy(**settings.outbound.model_dump())
-    http = await stack.enter_async_context(guarded_client(outbound, call_seconds=settings.transfer.call_seconds))
-    identity = JwtIdentity(
-        participant_id=settings.participant_id,
-        signing_key_alias=settings.identity.signing_key_alias,
-        public_keys={peer.id: peer.public_key for peer in settings.counterparties},
-        token_seconds=settings.identity.token_seconds,
-        clock_skew_seconds=settings.identity.clock_skew_seconds,
-        vault=vault,
-        clock=clock,
-    )
-    data_planes = [await _data_plane(plane, settings.transfer, stack) for plane in settings.data_planes]
-    return _Parts(
-        stores=stores,
-        vault=vault,
-        clock=clock,
-        endpoints=endpoints,
-        storage=storage,
-        outbound=outbound,
-        identity=identity,
-        client=DspClient(
-            http=http,
-            identity=identity,
-            callback_address=_base_url(settings),
-            call_seconds=settings.transfer.call_seconds,
-        ),
-        data_flows=DataFlowClient(
-            data_planes=tuple(data_planes),
-            vault=vault,
-            signaling_url=settings.signaling_url,
-            dataspace_context=PROTOCOL,
-        ),
-        evidence=ObjectStorageEvidence(storage),
-        provisioners={AZURE_STORAGE: ObjectStorageProvisioner(storage, sas_seconds=settings.storage.sas_seconds)},
-    )
-
-
-async def _open_stores(database_url: str, clock: Clock, stack: AsyncExitStack) -> Stores:
-    if database_url == MEMORY_DATABASE:
-        return memory_stores(clock)
-    database = Database.open(database_url)
-    stack.push_async_callback(database.aclose)
-    await migrate_stores(database)
-    return open_stores(database, clock)
-
-
-async def _data_plane(
-    plane: DataPlaneEndpointSettings, transfer: TransferSettings, stack: AsyncExitStack
-) -> DataPlaneEndpoint:
-    # An operator configures these addresses, so they are not guarded as those of outsiders are.
-    transport = httpx.AsyncHTTPTransport(uds=plane.socket) if plane.socket else None
-    client = httpx.AsyncClient(transport=transport, timeout=transfer.call_seconds, trust_env=False)
-    return DataPlaneEndpoint(
-        id=plane.id,
-        url=plane.url,
-        transfer_types=plane.transfer_types,
-        token_alias=plane.token_alias,
-        shares_vault=plane.shares_vault,
-        http=await stack.enter_async_context(client),
-    )
-
-
-def _base_url(settings: ControlPlaneSettings) -> str:
-    return settings.protocol_url.rstrip("/") + VERSION_PATH
-
-
-def _control_plane(settings: ControlPlaneSettings, parts: _Parts) -> ControlPlane:
+def _control_plane(settings: ControlPlaneSettings, parts: Parts) -> ControlPlane:
     participant_id, negotiations = settings.participant_id, parts.stores.contract_negotiations
     catalog = CatalogService(parts.stores, parts.client)
-    transfer_types = parts.data_flows.transfer_types()
     exchange = Exchange(parts.identity)
     negotiation_protocol = NegotiationProtocolService(
         participant_id=participant_id,
@@ -235,57 +136,92 @@ def _control_plane(settings: ControlPlaneSettings, parts: _Parts) -> ControlPlan
         participant_id=participant_id,
         stores=parts.stores,
         vault=parts.vault,
+        addresses=parts.addresses,
         destinations=AzureDestinationPolicy(parts.endpoints),
         outbound=parts.outbound,
-        transfer_types=transfer_types,
+        data_flows=parts.data_flows,
         start_within_seconds=settings.transfer.handshake_seconds,
         clock=parts.clock,
+        strict_pids=settings.strict_pids,
     )
-    base_url = _base_url(settings)
+    issuer = credential_issuer(parts, interval_seconds=settings.transfer.renewal_interval_seconds)
+    own_url = base_url(settings)
     return ControlPlane(
         participant_id=participant_id,
         transfers=TransferProcessService(
-            participant_id=participant_id, stores=parts.stores, provisioners=parts.provisioners, clock=parts.clock
+            participant_id=participant_id,
+            stores=parts.stores,
+            provisioners=parts.provisioners,
+            data_flows=parts.data_flows,
+            clock=parts.clock,
         ),
+        endpoint_data_references=EndpointDataReferenceService(parts.stores.transfer_processes, parts.addresses),
         negotiations=NegotiationService(participant_id=participant_id, negotiations=negotiations, clock=parts.clock),
         catalog=catalog,
         definitions=DefinitionService(parts.stores),
         protocol_app=create_protocol_app(
             catalog_router(
-                exchange, catalog, participant_id=participant_id, base_url=base_url, transfer_types=transfer_types
+                exchange,
+                catalog,
+                participant_id=participant_id,
+                base_url=own_url,
+                transfer_types=parts.data_flows.transfer_types,
             ),
             NegotiationEndpoints(exchange, negotiation_protocol).router(),
+            CredentialEndpoint(exchange, issuer).router(),
             TransferEndpoints(exchange, transfer_protocol).router(),
         ),
-        signaling_app=create_signaling_app(
-            DataFlowService(processes=parts.stores.transfer_processes, clock=parts.clock),
-            DataPlaneAuthenticator(parts.vault, {plane.id: plane.token_alias for plane in settings.data_planes}),
-        ),
+        signaling_app=_signaling_app(participant_id, parts),
         stores=parts.stores,
         vault=parts.vault,
     )
 
 
+def _signaling_app(participant_id: str, parts: Parts) -> FastAPI:
+    exchange = SignalingExchange(parts.data_plane_identity)
+    flows = DataFlowService(stores=parts.stores, addresses=parts.addresses, clock=parts.clock)
+    registry = DataPlaneRegistry(
+        participant_id=participant_id,
+        registrations=parts.stores.data_plane_registrations,
+        vault=parts.vault,
+        outbound=parts.outbound,
+        clock=parts.clock,
+    )
+    return create_signaling_app(
+        credentials_router(exchange, credential_renewer(parts)),
+        callbacks_router(exchange, flows),
+        registrations_router(exchange, registry),
+    )
+
+
 def _loops(
-    settings: ControlPlaneSettings, parts: _Parts
+    settings: ControlPlaneSettings, parts: Parts
 ) -> tuple[EntityLoop[TransferProcess], EntityLoop[ContractNegotiation]]:
     consumer = ConsumerActs(
         processes=parts.stores.transfer_processes,
-        provisioners=parts.provisioners,
+        doors=DestinationDoors(
+            provisioners=parts.provisioners,
+            data_flows=parts.data_flows,
+            addresses=parts.addresses,
+            vault=parts.vault,
+            clock=parts.clock,
+        ),
+        data_flows=parts.data_flows,
+        addresses=parts.addresses,
         client=parts.client,
         evidence=parts.evidence,
         trusting=frozenset(p.id for p in settings.counterparties if p.completion_evidence == "message"),
-        vault=parts.vault,
         clock=parts.clock,
     )
     provider = ProviderActs(
         assets=parts.stores.assets,
         data_flows=parts.data_flows,
+        addresses=parts.addresses,
         client=parts.client,
         vault=parts.vault,
         clock=parts.clock,
     )
-    patience = _patience(settings.transfer)
+    patience = patience_of(settings.transfer)
     transfers = TransferProcessManager(
         acts={**consumer.acts(), **provider.acts()},
         resource_acts={**consumer.resource_acts(), **provider.resource_acts()},
@@ -319,7 +255,7 @@ def _loops(
     )
 
 
-def _scheduler(timing: TransferSettings, parts: _Parts) -> AsyncIOScheduler:
+def _scheduler(timing: TransferSettings, parts: Parts) -> AsyncIOScheduler:
     """APScheduler's part: the sweep for markers (a few may overlap when a look takes long) and that over data flows."""
     checker = StatusChecker(
         processes=parts.stores.transfer_processes,
@@ -349,25 +285,3 @@ def _scheduler(timing: TransferSettings, parts: _Parts) -> AsyncIOScheduler:
     )
     scheduler.start()
     return scheduler
-
-
-def _patience(timing: TransferSettings) -> Patience:
-    state = TransferProcessState
-    special = {
-        state.INITIAL: timing.provisioning_seconds,
-        state.PROVISIONING: timing.provisioning_seconds,
-        state.PROVISIONED: timing.provisioning_seconds,
-        state.REQUESTED: timing.requested_seconds,
-        state.STARTED: timing.started_seconds,
-        state.SUSPENDED: timing.suspended_seconds,
-        state.COMPLETING_REQUESTED: timing.evidence_seconds,
-        state.TERMINATING: timing.termination_seconds,
-        state.TERMINATING_REQUESTED: timing.termination_seconds,
-    }
-    return Patience(
-        backoff=Backoff(base_seconds=timing.retry_base_seconds, cap_seconds=timing.retry_cap_seconds),
-        cleanup_backoff=Backoff(base_seconds=timing.retry_cap_seconds, cap_seconds=_CLEANUP_CAP_SECONDS),
-        transfer_seconds={s: special.get(s, timing.handshake_seconds) for s in state if s not in OUTCOMES},
-        negotiation_seconds=dict.fromkeys(NegotiationState, timing.handshake_seconds),
-        step_seconds=timing.lease_seconds * _STEP_SHARE_OF_LEASE,
-    )

@@ -1,0 +1,141 @@
+"""What is opened for a control plane, and shared by several services."""
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Final
+
+from azure_storage.account_keys import AccountKeys
+from azure_storage.containers import ObjectStorage
+from azure_storage.endpoints import StorageEndpoints
+from azure_storage.session import open_storage_session
+from connector_spi.clock import Clock
+from connector_spi.data_address import AZURE_STORAGE
+from connector_spi.outbound_addresses import OutboundAddressPolicy
+from connector_spi.vault import Vault
+from control_plane.adapters.data_flow_client import DataFlowClient
+from control_plane.adapters.data_plane_directory import DataPlaneDirectory
+from control_plane.adapters.dsp_client import DspClient
+from control_plane.adapters.jwt_identity import JwtIdentity
+from control_plane.adapters.memory_stores import memory_stores
+from control_plane.adapters.object_storage_evidence import ObjectStorageEvidence, ReceiptTrust
+from control_plane.adapters.object_storage_provisioner import ObjectStorageProvisioner
+from control_plane.adapters.sql_stores import migrate_stores, open_stores
+from control_plane.bootstrap.data_planes import data_plane_identity, open_directory
+from control_plane.dsp_messages import PROTOCOL
+from control_plane.ports.counterparty_identity import CounterpartyIdentity
+from control_plane.ports.data_plane_identity import DataPlaneIdentity
+from control_plane.ports.stores import Stores
+from control_plane.protocol_api.app import VERSION_PATH
+from control_plane.services.transfer_addresses import TransferAddresses
+from control_plane.settings import ControlPlaneSettings
+from outbound_http.guarded_client import guarded_client
+from sql_storage.database import Database
+
+MEMORY_DATABASE: Final = "memory://"
+"""Database address that keeps everything in memory: for development, nothing outlives the process."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What was opened, and what several services share."""
+
+    stores: Stores
+    vault: Vault
+    clock: Clock
+    endpoints: StorageEndpoints
+    storage: ObjectStorage
+    outbound: OutboundAddressPolicy
+    identity: CounterpartyIdentity
+    client: DspClient
+    directory: DataPlaneDirectory
+    data_plane_identity: DataPlaneIdentity
+    data_flows: DataFlowClient
+    addresses: TransferAddresses
+    evidence: ObjectStorageEvidence
+    provisioners: Mapping[str, ObjectStorageProvisioner]
+
+
+async def open_parts(
+    settings: ControlPlaneSettings,
+    vault: Vault,
+    clock: Clock,
+    identity: CounterpartyIdentity | None,
+    stack: AsyncExitStack,
+) -> Parts:
+    """Open everything; it is closed with the stack.
+
+    Raises:
+        ConfigurationError: a setting cannot work.
+        StoreUnavailableError: the database did not answer.
+    """
+    stores = await _open_stores(settings.database_url, clock, stack)
+    session = await stack.enter_async_context(open_storage_session())
+    endpoints = StorageEndpoints(settings.storage.endpoint_template)
+    storage = ObjectStorage(
+        endpoints=endpoints,
+        account_keys=AccountKeys(vault, clock=clock),
+        clock=clock,
+        session=session,
+        call_seconds=settings.transfer.call_seconds,
+    )
+    outbound = OutboundAddressPolicy(**settings.outbound.model_dump())
+    http = await stack.enter_async_context(guarded_client(outbound, call_seconds=settings.transfer.call_seconds))
+    identity = identity or _jwt_identity(settings, vault, clock)
+    directory = await open_directory(settings, stores, vault, http, stack)
+    return Parts(
+        stores=stores,
+        vault=vault,
+        clock=clock,
+        endpoints=endpoints,
+        storage=storage,
+        outbound=outbound,
+        identity=identity,
+        client=DspClient(
+            http=http,
+            identity=identity,
+            callback_address=base_url(settings),
+            call_seconds=settings.transfer.call_seconds,
+        ),
+        directory=directory,
+        data_plane_identity=data_plane_identity(settings, stores, vault, http, clock),
+        data_flows=DataFlowClient(
+            directory=directory,
+            vault=vault,
+            signaling_url=settings.signaling_url,
+            dataspace_context=PROTOCOL,
+            call_seconds=settings.transfer.call_seconds,
+        ),
+        addresses=TransferAddresses(vault, stores.transfer_processes),
+        evidence=ObjectStorageEvidence(
+            storage,
+            {peer.id: ReceiptTrust.of(peer.id, peer.public_key, peer.receipts) for peer in settings.counterparties},
+        ),
+        provisioners={AZURE_STORAGE: ObjectStorageProvisioner(storage, sas_seconds=settings.storage.sas_seconds)},
+    )
+
+
+async def _open_stores(database_url: str, clock: Clock, stack: AsyncExitStack) -> Stores:
+    if database_url == MEMORY_DATABASE:
+        return memory_stores(clock)
+    database = Database.open(database_url)
+    stack.push_async_callback(database.aclose)
+    await migrate_stores(database)
+    return open_stores(database, clock)
+
+
+def _jwt_identity(settings: ControlPlaneSettings, vault: Vault, clock: Clock) -> JwtIdentity:
+    return JwtIdentity(
+        participant_id=settings.participant_id,
+        signing_key_alias=settings.identity.signing_key_alias,
+        public_keys={peer.id: peer.public_key for peer in settings.counterparties},
+        token_seconds=settings.identity.token_seconds,
+        clock_skew_seconds=settings.identity.clock_skew_seconds,
+        vault=vault,
+        clock=clock,
+    )
+
+
+def base_url(settings: ControlPlaneSettings) -> str:
+    """The Dataspace Protocol's base address, with the version path."""
+    return settings.protocol_url.rstrip("/") + VERSION_PATH
