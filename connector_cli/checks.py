@@ -53,15 +53,17 @@ def secrets_of_connector(settings: ConnectorSettings) -> tuple[str, ...]:
     aliases = [settings.identity.signing_key_alias]
     if not settings.management.insecure_no_auth:
         aliases.append(settings.management.api_key_alias)
-    aliases += [plane.token_alias for plane in settings.data_planes if plane.token_alias]
+    for plane in settings.data_planes:
+        aliases += plane.secret_aliases
     return tuple(dict.fromkeys(aliases))
 
 
 def secrets_of_data_plane(settings: ConnectorSettings) -> tuple[str, ...]:
     """The vault aliases without which `connector data-plane` cannot do its work."""
     own = settings.data_plane
-    aliases = () if own.insecure_no_auth else (own.signaling_token_alias,)
-    return tuple(dict.fromkeys(alias for alias in (*aliases, own.callback_token_alias) if alias))
+    aliases: tuple[str, ...] = () if own.insecure_no_auth else (own.signaling_token_alias,)
+    aliases += (own.callback_token_alias, own.receipt_signing_key_alias)
+    return tuple(dict.fromkeys(alias for alias in aliases if alias))
 
 
 async def check_secrets(settings: ConnectorSettings, vault: Vault, wanted: Sequence[str]) -> None:

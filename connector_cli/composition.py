@@ -73,6 +73,7 @@ def control_plane_settings(settings: ConnectorSettings) -> ControlPlaneSettings:
         database_url=settings.database.url,
         protocol_url=settings.protocol.advertised_url,
         signaling_url=settings.signaling.advertised_url,
+        strict_pids=settings.protocol.strict_pids,
         identity=settings.identity,
         counterparties=counterparties_of(settings),
         data_planes=settings.data_planes,
@@ -133,14 +134,32 @@ async def _embedded_data_plane(
         control_plane_url=settings.signaling.local_url,
         signaling_token_alias=EMBEDDED_TOKEN_ALIAS,
         callback_token_alias=EMBEDDED_TOKEN_ALIAS,
+        receipt_signing_key_alias=_receipt_key_alias(settings),
         insecure_no_auth=False,
     )
     path, bound = stack.enter_context(private_socket())
     app = await stack.enter_async_context(_running_data_plane(own, vault))
     endpoint = DataPlaneEndpointSettings(
-        id=EMBEDDED_ID, url="http://data-plane", socket=str(path), token_alias=EMBEDDED_TOKEN_ALIAS
+        id=EMBEDDED_ID,
+        url="http://data-plane",
+        socket=str(path),
+        token_alias=EMBEDDED_TOKEN_ALIAS,
+        transfer_types=_embedded_transfer_types(own),
     )
     return endpoint, Listener(name="embedded data plane", app=app, socket=bound)
+
+
+def _embedded_transfer_types(own: DataPlaneSettings) -> tuple[str, ...]:
+    """What the embedded data plane serves: of a pull over HTTP only where it has a public address."""
+    types = ("AzureStorage-PUSH", "AzureStorage-PULL")
+    return (*types, "HttpData-PULL") if own.public_url else types
+
+
+def _receipt_key_alias(settings: ConnectorSettings) -> str:
+    """The participant's key, unless the operator chose another one or none."""
+    own = settings.data_plane
+    chosen = "receipt_signing_key_alias" in own.model_fields_set
+    return own.receipt_signing_key_alias if chosen else settings.identity.signing_key_alias
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ run` reads every table, `connector data-plane` only `[data_plane]`, `[vault]`, `
 
 import ipaddress
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -114,6 +114,8 @@ class ProtocolSection(AdvertisedSection):
     port: Port = 19194
     path: UrlPath = "/protocol"
     """`public_url` includes it, or whatever a proxy has in its place."""
+    strict_pids: bool = True
+    """Refuse messages about a transfer whose process ids are not those of the process in the path."""
 
     @property
     def advertised_url(self) -> str:
@@ -152,6 +154,7 @@ class CounterpartySection(Section):
     public_key: Annotated[str, StringConstraints(min_length=1, max_length=8192)] | None = None
     public_key_file: Path | None = None
     completion_evidence: Literal["marker", "message"] = "marker"
+    receipts: Literal["required", "optional"] = "required"
 
     @model_validator(mode="after")
     def _one_key(self) -> Self:
@@ -161,7 +164,16 @@ class CounterpartySection(Section):
 
     def with_key(self, public_key: str) -> CounterpartySettings:
         """The control plane's form."""
-        return CounterpartySettings(id=self.id, public_key=public_key, completion_evidence=self.completion_evidence)
+        return CounterpartySettings(
+            id=self.id,
+            public_key=public_key,
+            completion_evidence=self.completion_evidence,
+            receipts=self.receipts,
+        )
+
+
+_OF_THIS_PROGRAM: Final = {"host", "port", "public_host", "public_port", "provision_with", "storage_endpoint_template"}
+"""What stands in [data_plane] and is none of the data plane's own settings."""
 
 
 class DataPlaneSection(DataPlaneSettings):
@@ -169,8 +181,14 @@ class DataPlaneSection(DataPlaneSettings):
 
     host: Host = "127.0.0.1"
     port: Port = 19195
-    signaling_token_alias: Alias = "signaling-token"
+    public_host: Host = "127.0.0.1"
+    public_port: Port | None = None
+    """A listener for /public alone, which consumers of HTTP pulls call; needed for them when embedded."""
+    provision_with: Literal["control-plane", "data-plane"] = "control-plane"
+    """Of the embedded data plane: as in [[data_planes]]."""
+    signaling_token_alias: Alias | Literal[""] = "signaling-token"
     callback_token_alias: Alias | Literal[""] = "signaling-token"
+    receipt_signing_key_alias: Alias | Literal[""] = "participant-signing-key"
 
     @model_validator(mode="after")
     def _open_only_on_loopback(self) -> Self:
@@ -180,10 +198,28 @@ class DataPlaneSection(DataPlaneSettings):
             raise ValueError("storage_endpoint_template is set as endpoint_template in [storage]")
         return self
 
+    @model_validator(mode="after")
+    def _reachable_public_address(self) -> Self:
+        public = self.public_listener
+        if public is not None and not self.public_url and public.local_url != public.url:
+            raise ValueError(f"public_url is needed, because nobody can call {self.public_host}")
+        return self
+
+    @property
+    def public_listener(self) -> ListenerSection | None:
+        """Where /public alone is served; None: where the signaling messages are."""
+        return None if self.public_port is None else ListenerSection(host=self.public_host, port=self.public_port)
+
+    @property
+    def advertised_public_url(self) -> str:
+        """The address that consumers are told, without /public; empty: HTTP pulls are not served."""
+        return self.public_url or (self.public_listener.url if self.public_listener else "")
+
     def to_data_plane(self, storage: StorageSettings, **changes: str | bool) -> DataPlaneSettings:
         """The data plane's own settings."""
-        own = self.model_dump(exclude={"host", "port", "storage_endpoint_template"})
-        return DataPlaneSettings(**own | {"storage_endpoint_template": storage.endpoint_template} | changes)
+        own = self.model_dump(exclude=_OF_THIS_PROGRAM)
+        known = {"storage_endpoint_template": storage.endpoint_template, "public_url": self.advertised_public_url}
+        return DataPlaneSettings(**own | known | changes)
 
 
 class ConnectorSettings(BaseSettings):

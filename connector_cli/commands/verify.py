@@ -13,10 +13,11 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from azure_storage.errors import BlobTooLargeError, MarkerMalformedError
 from azure_storage.markers import COMPLETE, FAILED, MARKER_MAX_BYTES, CompleteMarker, parse_failed_marker
 from azure_storage.receipt_check import read_complete
-from azure_storage.receipt_errors import ReceiptMissingError, ReceiptRefusedError
+from azure_storage.receipt_errors import ReceiptRefusedError
 from connector_cli.commands.options import DEFAULT_URL, ApiKey, AsJson, Url, calling
 from connector_cli.output import INTERRUPTED, console, fail, notes, print_json
 from connector_cli.verification.engine import ReadablePlace, Verification
+from connector_cli.verification.leftovers import Leftovers, UncompletedTransferError
 from connector_cli.verification.report import Finding, Outcome, Report
 from connector_cli.verification.target import Expected, Keys, Target
 from connector_spi.errors import ConnectorError
@@ -76,7 +77,8 @@ def verify(
     """Read everything that a transfer delivered, and compare it with the receipt that the provider signed.
 
     Checks the signature, the manifest, that exactly the listed objects are there, and the SHA-256 and CRC64 of every
-    content. Exit code 0: all right. 1: something differs, and is named. 2: it could not be checked.
+    content. Exit code 0: all right. 1: something differs, and is named. 2: it could not be checked; of a transfer that
+    failed, what it left is listed.
 
     Example: connector verify --process PROCESS-ID --config deploy/consumer.toml
 
@@ -157,13 +159,14 @@ async def _complete_marker(place: ReadablePlace) -> CompleteMarker:
     marker = await read_complete(place)
     if marker is not None:
         return marker
+    left = await Leftovers.of(place)
     content = await place.read(FAILED, max_bytes=MARKER_MAX_BYTES)
     if content is None:
-        raise ReceiptMissingError(
-            f"There is no {COMPLETE}: this is no transfer's place, or the transfer has not ended."
-        )
+        reason = f"There is no {COMPLETE}: this is no transfer's place, or the transfer has not ended."
+        raise UncompletedTransferError(reason, left)
     failed = parse_failed_marker(content)
-    raise ReceiptMissingError(f"There is no {COMPLETE}. The transfer failed: {failed.code}: {redacted(failed.message)}")
+    reason = f"There is no {COMPLETE}. The transfer failed: {failed.code}: {redacted(failed.message)}"
+    raise UncompletedTransferError(reason, left)
 
 
 def _bar(marker: CompleteMarker, *, silent: bool) -> Progress:
@@ -175,7 +178,8 @@ def _end_without_report(error: ConnectorError, *, as_json: bool) -> NoReturn:
     """The receipt itself is wrong, or nothing could be checked."""
     outcome = Outcome.MISMATCH if isinstance(error, _NOT_BELIEVED) else Outcome.NOT_CHECKED
     if as_json:
-        print_json({"outcome": outcome.value, "reason": {"code": error.code, "message": error.message}})
+        left = {"left": error.left.to_json()} if isinstance(error, UncompletedTransferError) else {}
+        print_json({"outcome": outcome.value, "reason": {"code": error.code, "message": error.message}, **left})
         raise typer.Exit(_EXIT_CODES[outcome])
     raise fail(f"{error.message} ({error.code})", _EXIT_CODES[outcome])
 

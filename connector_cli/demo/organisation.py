@@ -79,7 +79,9 @@ class Organisation:
         self.public_key = public.decode()
         token = secrets.token_urlsafe(32)
         await _fill(self.open_vault(), {SIGNING_KEY: pem, API_KEY: self.api_key, SIGNALING_TOKEN: token})
-        await _fill(self.open_data_plane_vault(), {SIGNALING_TOKEN: token, self.account: self.account_key})
+        await _fill(
+            self.open_data_plane_vault(), {SIGNALING_TOKEN: token, self.account: self.account_key, SIGNING_KEY: pem}
+        )
 
     def write_configuration(self, counterparty: "Organisation") -> None:
         """The TOML file of the control plane, and that of the data plane where there is one."""
@@ -171,8 +173,11 @@ database_url = "sqlite:///data-plane.db"
 control_plane_url = "http://127.0.0.1:{self.ports[2]}"
 signaling_token_alias = "{SIGNALING_TOKEN}"
 callback_token_alias = "{SIGNALING_TOKEN}"
+receipt_signing_key_alias = "{SIGNING_KEY}"
 lease_seconds = 4
 progress_seconds = 0.25
+# What Azurite is fastest with.
+block_checksum = "md5"
 """
 
     def _shared_toml(self, vault: str) -> str:

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from connector_cli.composition import EMBEDDED_TOKEN_ALIAS
+from tests.unit.control_plane.keys import key_of, private_pem
 from vault_adapters.factory import create_vault, open_vault
 from vault_adapters.settings import LocalVaultSettings
 
@@ -62,7 +63,7 @@ key_file = "vault.key"
 
     async def furnish(self) -> None:
         vault = create_vault(self.vault, os.environ)
-        await vault.store("participant-signing-key", "not looked at when starting")
+        await vault.store("participant-signing-key", private_pem(key_of("consumer")))
         await vault.store("management-api-key", API_KEY)
         await vault.store("signaling-token", "the-token")
 

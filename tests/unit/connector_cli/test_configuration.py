@@ -56,7 +56,8 @@ def test_every_problem_is_named_at_once_with_its_key(written: Written) -> None:
         ("[database]\nurl = 'mysql://db'", "database.url", "pattern"),
         ("[data_plane]\nstorage_endpoint_template = 'x'", "data_plane", "endpoint_template in [storage]"),
         ("[data_plane]\nmax_flws = 1", "data_plane.max_flws", "max_flows"),
-        ("[[data_planes]]\nid = 'd'", "data_planes[0].url", "is missing"),
+        ("[[data_planes]]\nurl = 'http://127.0.0.1:1'", "data_planes[0].id", "is missing"),
+        ("[[data_planes]]\nid = 'd'\ntoken_alias = ''", "data_planes[0]", "loopback"),
         ("[transfer]\nlease_seconds = -1", "transfer.lease_seconds", "greater than 0"),
     ],
 )
@@ -212,7 +213,7 @@ def test_the_data_plane_gets_the_storage_of_the_file(written: Written) -> None:
 def test_the_secrets_that_must_be_there_follow_from_the_settings(written: Written) -> None:
     settings = load_settings(written(MINIMAL + "[[data_planes]]\nid = 'd'\nurl = 'http://127.0.0.1:1'\n"))
     assert secrets_of_connector(settings) == ("participant-signing-key", "management-api-key", "signaling-token")
-    assert secrets_of_data_plane(settings) == ("signaling-token",)
+    assert secrets_of_data_plane(settings) == ("signaling-token", "participant-signing-key")
     open_to_all = load_settings(written(MINIMAL + "[management]\ninsecure_no_auth = true\n"))
     assert secrets_of_connector(open_to_all) == ("participant-signing-key",)
 
