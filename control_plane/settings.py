@@ -152,6 +152,8 @@ class StorageSettings(Section):
     sas_seconds: Annotated[float, Field(ge=5, le=7 * 86400)] = 86400
     """How long a destination's SAS is valid. A provider of our kind has it renewed in time; it is revoked earlier, as
     soon as the outcome is known. Below some minutes it is for tests: Azure honours a new one only after up to 30 s."""
+    allow_tags: bool = False
+    """Whether the SAS lets the provider set index tags too; its data plane does so with `carry_tags`."""
 
 
 class TransferSettings(Section):

@@ -139,7 +139,7 @@ class DataPlaneSettings(BaseModel):
     max_requests_in_parallel: int = Field(
         default=64,
         ge=1,
-        description="Requests of one flow to storage under way at once; fewer while a service says that it is too busy.",
+        description="Requests of one flow to storage under way at once; fewer while a service is too busy.",
     )
     byte_budget_bytes: int = Field(
         default=32 * MEBIBYTE,
@@ -292,6 +292,15 @@ class DataPlaneSettings(BaseModel):
         default=3600.0, ge=1, description="Life of the token of an HTTP pull; it can be renewed while the flow runs."
     )
     max_public_reads: int = Field(default=32, ge=1, description="Objects that are read at /public at the same time.")
+    max_public_writes: int = Field(
+        default=32, ge=1, description="Objects that are received at /public/inbox at the same time."
+    )
+    max_inbox_object_bytes: int = Field(
+        default=1024**4, ge=1, description="Largest object that is received at /public/inbox."
+    )
+    inbox_block_seconds: float = Field(
+        default=60.0, gt=0, description="How long one block of 8 MiB may take to arrive at /public/inbox."
+    )
     pull_signature_seconds: float = Field(
         default=3600.0, ge=60, description="Life of the read signature that an AzureStorage pull gives out."
     )

@@ -24,9 +24,10 @@ class NothingProvisionedError(PermanentError):
 class ObjectStorageProvisioner:
     """Makes the container with the consumer's own account key; the provider only ever sees the SAS."""
 
-    def __init__(self, storage: ObjectStorage, *, sas_seconds: float) -> None:
+    def __init__(self, storage: ObjectStorage, *, sas_seconds: float, allow_tags: bool = False) -> None:
         self._storage = storage
         self._sas_seconds = sas_seconds
+        self._allow_tags = allow_tags
 
     def plan(self, process: TransferProcess) -> ProvisionedResource:
         """The client's container name, or one made from the process id."""
@@ -55,6 +56,7 @@ class ObjectStorageProvisioner:
             plan.container,
             policy_id=_policy_id(process),
             lifetime_seconds=self._sas_seconds,
+            allow_tags=self._allow_tags,
             key_name=_key_name(process),
         )
         return Provisioned(resource=replace(plan, sas_expires_at=sas.expires_at), secret=sas.to_secret())

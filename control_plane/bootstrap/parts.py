@@ -111,7 +111,11 @@ async def open_parts(
             storage,
             {peer.id: ReceiptTrust.of(peer.id, peer.public_key, peer.receipts) for peer in settings.counterparties},
         ),
-        provisioners={AZURE_STORAGE: ObjectStorageProvisioner(storage, sas_seconds=settings.storage.sas_seconds)},
+        provisioners={
+            AZURE_STORAGE: ObjectStorageProvisioner(
+                storage, sas_seconds=settings.storage.sas_seconds, allow_tags=settings.storage.allow_tags
+            )
+        },
     )
 
 

@@ -124,6 +124,22 @@ class TransferProcessService:
         payload = {"code": "TerminatedByClient", "message": reason[:_REASON_MAX] or "The client ended the transfer."}
         await self._command(process_id, TransferEvent.TERMINATE, payload)
 
+    async def complete(self, process_id: str) -> None:
+        """End a pull whose client has fetched everything by itself. Fine when that was said before.
+
+        Raises:
+            NotFoundError: there is no such process.
+            ConflictError: it is not running, or it is for somebody else to say.
+        """
+        process = await self.get(process_id)
+        if process.type is not TransferProcessType.CONSUMER or not process.is_pull or process.data_plane_id is not None:
+            raise ConflictError(
+                f"Transfer {process_id} is not one whose client fetches the data; it completes when the data is there."
+            )
+        if process.state.name.startswith("COMPLET"):
+            return
+        await self._command(process_id, TransferEvent.COMPLETE, {})
+
     async def suspend(self, process_id: str, reason: str) -> None:
         """Pause the transfer.
 

@@ -64,8 +64,8 @@ class GrantedBlobSource:
         return ReadGrant(AZURE_STORAGE, self._url.secret_text())
 
     async def _found(self) -> SourceObject:
-        async with self._requests.send("HEAD", self._url, "Get Blob Properties", _OK, headers={}) as answer:
-            return _source_object(self._name, answer.headers)
+        answer = await self._requests.send("HEAD", self._url, "Get Blob Properties", _OK, headers={})
+        return _source_object(self._name, answer.headers)
 
 
 class GrantedBlobSourceFactory:

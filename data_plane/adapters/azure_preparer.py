@@ -14,9 +14,10 @@ class AzureDestinationPreparer:
     The container is the flow's alone: named in the wish, or by us. Its metadata names the flow.
     """
 
-    def __init__(self, storage: ObjectStorage, *, signature_seconds: float) -> None:
+    def __init__(self, storage: ObjectStorage, *, signature_seconds: float, allow_tags: bool = False) -> None:
         self._storage = storage
         self._signature_seconds = signature_seconds
+        self._allow_tags = allow_tags
 
     async def prepare(self, flow_id: str, wish: DataAddress) -> PreparedDestination:
         """Create the container and sign for it."""
@@ -28,6 +29,7 @@ class AzureDestinationPreparer:
             container,
             policy_id=_policy_id(flow_id),
             lifetime_seconds=self._signature_seconds,
+            allow_tags=self._allow_tags,
             key_name=wished.key_name,
         )
         address = wished.to_data_address().with_properties(container=container)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
-from connector_spi.errors import PermanentError, TransientError
+from connector_spi.errors import ConflictError, PermanentError, TransientError
 
 _TRANSIENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 507})
 
@@ -47,7 +47,7 @@ class HttpPreconditionFailedError(HttpRefusedError):
     code = "HttpPreconditionFailed"
 
 
-class HttpObjectExistsError(PermanentError):
+class HttpObjectExistsError(ConflictError):
     """An object is there already, and the address says that none is overwritten."""
 
     code = "HttpObjectExists"
@@ -65,6 +65,18 @@ class HttpLengthUnknownError(PermanentError):
         super().__init__(
             f"{resource}: the server sends no Content-Length, and the object is larger than {limit} bytes, the most "
             "that is served without one. Let the server send its length."
+        )
+
+
+class HttpSourceIsListingError(PermanentError):
+    """What is behind the address is a list of objects, and not one of them."""
+
+    code = "HttpSourceIsListing"
+
+    def __init__(self, *, resource: str) -> None:
+        super().__init__(
+            f"{resource}: the provider serves several objects there, and a pull over HTTP copies one. Let a client "
+            "fetch them one by one, use AzureStorage-PUSH, or have one object offered."
         )
 
 

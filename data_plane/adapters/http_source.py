@@ -23,6 +23,7 @@ from data_plane.adapters.http_errors import (
     HttpAnswerMalformedError,
     HttpLengthUnknownError,
     HttpPreconditionFailedError,
+    HttpSourceIsListingError,
     HttpUnavailableError,
 )
 from data_plane.adapters.http_object import (
@@ -38,6 +39,7 @@ from data_plane.adapters.http_one_pass import OnePass
 from data_plane.domain.errors import SourceObjectChangedError
 from data_plane.domain.object_copy import BLOCK_SIZES, Block, CopyMode, SourceObject
 from data_plane.ports.data_source import ReadGrant, SourcePage
+from data_plane.services.public_reads import LISTING_TYPE
 from outbound_http.guarded_session import GuardedSession
 
 DIGEST_MAX_BYTES: Final = BLOCK_SIZES[CopyMode.STREAMED]
@@ -112,6 +114,8 @@ class HttpDataSource:
             also=_UNSATISFIED,
         ) as answer:
             told = told_by(answer.status, answer.headers)
+        if told.content_type == LISTING_TYPE:
+            raise HttpSourceIsListingError(resource=self._address.resource)
         size, pin = told.size, told.pin
         if size is None or (not pin and size <= self._digest_max_bytes):
             size, pin = await self._digested(told)

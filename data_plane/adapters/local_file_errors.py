@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from connector_spi.errors import PermanentError, TransientError
+from connector_spi.errors import ConflictError, PermanentError, TransientError
+from data_plane.domain.inbox_errors import DestinationFullError
 
 
 class LocalFileNotFoundError(PermanentError):
@@ -14,7 +15,7 @@ class LocalFileNotFoundError(PermanentError):
     code = "LocalFileNotFound"
 
 
-class LocalFileExistsError(PermanentError):
+class LocalFileExistsError(ConflictError):
     """A file of this name is there, and none is overwritten."""
 
     code = "LocalFileExists"
@@ -32,7 +33,7 @@ class LocalFileSystemError(PermanentError):
     code = "LocalFileSystem"
 
 
-class DiskFullError(TransientError):
+class DiskFullError(DestinationFullError):
     """No room is left. Transient: what is staged stays, and the copy goes on once somebody has made room.
 
     A disk that stays full ends the flow by its no-progress limit, with this text as the reason.

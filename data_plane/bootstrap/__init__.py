@@ -19,7 +19,14 @@ from data_plane.adapters.sql_object_journal import SqlObjectJournal
 from data_plane.bootstrap.control_planes import callback_targets, outbound_policy, registrars
 from data_plane.bootstrap.extensions import NO_EXTENSIONS, Extensions
 from data_plane.bootstrap.parts import Parts
-from data_plane.bootstrap.profiles import datasets_of, open_granted_sources, open_granters, preparers_of, profiles_of
+from data_plane.bootstrap.profiles import (
+    datasets_of,
+    inboxes_of,
+    open_granted_sources,
+    open_granters,
+    preparers_of,
+    profiles_of,
+)
 from data_plane.bootstrap.signaling import signaling_apps
 from data_plane.bootstrap.technologies import NO_FACTORIES, Factories, open_technologies
 from data_plane.bootstrap.workers import workers_of
@@ -114,6 +121,7 @@ async def _open_parts(
         profiles=profiles_of(settings, extensions),
         preparers=preparers,
         granters=await open_granters(settings, vault, clock, stack, extensions),
+        inboxes=inboxes_of(settings, clock),
         datasets=datasets_of(settings, extensions),
         guarded=guarded,
         plain=plain,

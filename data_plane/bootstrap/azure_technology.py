@@ -64,8 +64,9 @@ async def open_azure(
     source = AzureStorageSourceFactory(
         storage=storage, blobs=blobs, endpoints=endpoints, clock=clock, carry_tags=settings.carry_tags
     )
-    preparer = AzureDestinationPreparer(storage, signature_seconds=settings.prepared_signature_seconds)
-    preparer = AzureDestinationPreparer(storage, signature_seconds=settings.prepared_signature_seconds)
+    preparer = AzureDestinationPreparer(
+        storage, signature_seconds=settings.prepared_signature_seconds, allow_tags=settings.carry_tags
+    )
     return AzureTechnology(source=source, sink=sink, preparer=preparer)
 
 

@@ -16,6 +16,7 @@ from data_plane.ports.destination_preparer import DestinationPreparer
 from data_plane.ports.object_journal import ObjectJournal
 from data_plane.services.credential_intake import CredentialIntake
 from data_plane.services.flow_readiness import FlowReadiness
+from data_plane.services.inbox_grants import InboxGrants
 from data_plane.services.profile_registry import ProfileRegistry
 from data_plane.services.registry import FactoryRegistry
 
@@ -32,6 +33,7 @@ class Parts:
     profiles: ProfileRegistry
     preparers: FactoryRegistry[DestinationPreparer]
     granters: FactoryRegistry[AccessGranter]
+    inboxes: InboxGrants
     datasets: DatasetRegistry
     guarded: httpx.AsyncClient
     """Calls addresses that came with a message."""
@@ -47,6 +49,7 @@ class Parts:
             profiles=self.profiles,
             preparers=self.preparers,
             granters=self.granters,
+            inboxes=self.inboxes,
             vault=self.vault,
             clock=self.clock,
         )

@@ -24,6 +24,7 @@ from data_plane.domain.transfer_profile import Direction, TransferProfile
 from data_plane.ports.access_granter import AccessGranter
 from data_plane.ports.dataset_registry import DatasetRegistry
 from data_plane.ports.destination_preparer import DestinationPreparer
+from data_plane.services.inbox_grants import InboxGrants
 from data_plane.services.profile_registry import HTTP_DATA, ProfileRegistry
 from data_plane.services.public_grants import PublicGranter
 from data_plane.services.received_addresses import AZURE_STORAGE_GRANTED
@@ -88,6 +89,12 @@ async def open_granted_sources(settings: DataPlaneSettings, vault: Vault, stack:
         endpoints=StorageEndpoints(settings.storage_endpoint_template),
     )
     return Factories(sources={AZURE_STORAGE_GRANTED: granted})
+
+
+def inboxes_of(settings: DataPlaneSettings, clock: Clock) -> InboxGrants:
+    """Who gives addresses here to the senders of HTTP pushes."""
+    life = timedelta(seconds=settings.max_flow_seconds)
+    return InboxGrants(public_url=settings.public_url, longest_life=life, clock=clock)
 
 
 def preparers_of(technologies: Technologies, extensions: Extensions) -> FactoryRegistry[DestinationPreparer]:

@@ -11,6 +11,7 @@ from connector_spi.data_address import AZURE_STORAGE
 from data_plane.adapters.azure_addresses import narrowed_to
 from data_plane.adapters.did_client_identity import DidClientIdentity
 from data_plane.bootstrap.control_planes import caller_check, outbound_policy
+from data_plane.bootstrap.inbox import inbox_writes
 from data_plane.bootstrap.parts import Parts
 from data_plane.bootstrap.workers import Workers
 from data_plane.services.control_plane_registration import ControlPlaneRegistration
@@ -53,6 +54,7 @@ def _use_cases(settings: DataPlaneSettings, parts: Parts, workers: Workers) -> U
         sinks=parts.technologies.sinks,
         preparers=parts.preparers,
         granters=parts.granters,
+        inboxes=parts.inboxes,
         datasets=parts.datasets,
         clock=parts.clock,
         accepted_callback=_accepted_callback(settings),
@@ -74,6 +76,7 @@ def _use_cases(settings: DataPlaneSettings, parts: Parts, workers: Workers) -> U
             known=parts.registry, vault=parts.vault, policy=outbound_policy(settings)
         ),
         reads=_reads(settings, parts) if public else None,
+        writes=inbox_writes(settings, parts, workers.budget) if public else None,
         renewal=_renewal(settings, parts) if public else None,
     )
 

@@ -36,6 +36,8 @@ class Workers:
 
     manager: DataFlowManager
     owed_wake_up: WakeUp
+    budget: ByteBudget
+    """Of the bytes in memory, for flows that are copied and for objects that are received."""
     loops: tuple[Loop, ...]
 
 
@@ -43,7 +45,8 @@ def workers_of(settings: DataPlaneSettings, parts: Parts) -> Workers:
     """The loops, not started yet."""
     backoff = Backoff(first_seconds=settings.retry_first_seconds, cap_seconds=settings.retry_cap_seconds)
     owed_wake_up = WakeUp()
-    manager = _manager(settings, parts, backoff, owed_wake_up)
+    budget = ByteBudget(settings.byte_budget_bytes)
+    manager = _manager(settings, parts, backoff, owed_wake_up, budget)
     owed_work = OwedWorkLoop(
         store=parts.store,
         pieces=_owed_pieces(settings, parts, manager),
@@ -53,7 +56,7 @@ def workers_of(settings: DataPlaneSettings, parts: Parts) -> Workers:
         wake_up=owed_wake_up,
     )
     retention = AnswerRetention(parts.store, parts.clock, timedelta(seconds=settings.answer_retention_seconds))
-    return Workers(manager=manager, owed_wake_up=owed_wake_up, loops=(manager, owed_work, retention))
+    return Workers(manager=manager, owed_wake_up=owed_wake_up, budget=budget, loops=(manager, owed_work, retention))
 
 
 def _owed_pieces(settings: DataPlaneSettings, parts: Parts, manager: DataFlowManager) -> OwedPieces:
@@ -78,13 +81,15 @@ def _owed_pieces(settings: DataPlaneSettings, parts: Parts, manager: DataFlowMan
     )
 
 
-def _manager(settings: DataPlaneSettings, parts: Parts, backoff: Backoff, owed_wake_up: WakeUp) -> DataFlowManager:
+def _manager(
+    settings: DataPlaneSettings, parts: Parts, backoff: Backoff, owed_wake_up: WakeUp, budget: ByteBudget
+) -> DataFlowManager:
     engine = CopyEngine(
         sources=parts.technologies.sources,
         sinks=parts.technologies.sinks,
         store=parts.store,
         journal=parts.journal,
-        budget=ByteBudget(settings.byte_budget_bytes),
+        budget=budget,
         bandwidth=Bandwidth(settings.process_bytes_per_second),
         rules=CopyRules(
             max_objects=settings.max_objects_in_parallel,

@@ -52,6 +52,8 @@ class OwedWork(StrEnum):
     """Leave the reason at the destination."""
     COMPLETED_CALLBACK = "COMPLETED_CALLBACK"
     ERRORED_CALLBACK = "ERRORED_CALLBACK"
+    INBOX_EVIDENCE = "INBOX_EVIDENCE"
+    """Receiver through its own inbox: leave the list of what has arrived, or the reason, where it has arrived."""
     DESTINATION_RELEASE = "DESTINATION_RELEASE"
     """Receiver and fetcher: give back what was made for this flow."""
     ACCESS_END = "ACCESS_END"
@@ -59,7 +61,7 @@ class OwedWork(StrEnum):
     SECRET_DELETION = "SECRET_DELETION"
     """Delete the credentials that this flow put into the vault. Done after the marker, which needs them."""
     JOURNAL_DELETION = "JOURNAL_DELETION"
-    """Sender and fetcher: forget the record of every object. Done last."""
+    """Whoever has moved bytes: forget the record of every object. Done last."""
 
 
 _AT_THE_END: Mapping[DataFlowRole, tuple[OwedWork, ...]] = {
@@ -127,9 +129,10 @@ class DataFlow:
     control_plane_id: str = ""
     """The registered control plane that owns the flow; empty: the configured one. No other may touch it."""
     issued: DataAddress | None = None
-    """Granter: the address that the consumer got, without its secrets, which rest in the vault."""
+    """Granter: the address that the consumer got; receiver through its own inbox: the one that the provider got.
+    Without the secrets, which rest in the vault."""
     access: PublicAccess | None = None
-    """Granter: who may read at our public endpoint."""
+    """Granter: who may read at our public endpoint. Receiver: who may write there."""
     started_at: datetime | None = None
     """When the flow entered STARTED, by start or by resume."""
     failure: DataFlowFailure | None = None
@@ -186,13 +189,19 @@ class DataFlow:
         return self.destination.type != ""
 
     @property
+    def is_inbox(self) -> bool:
+        """Whether the sender of a push writes to our public endpoint, and we to the destination."""
+        return self.role is DataFlowRole.RECEIVER and self.access is not None
+
+    @property
     def delivered(self) -> bool:
         """Whether everything has arrived."""
         return self.state is DataFlowState.COMPLETED
 
     def ended(self, *more: OwedWork, at: datetime) -> "DataFlow":
         """A copy, of a flow that has its outcome, that owes what its role leaves to tidy up, and `more`."""
-        return replace(self, owed=()).owing(*_AT_THE_END[self.role], *more, at=at)
+        inbox = (OwedWork.INBOX_EVIDENCE, OwedWork.JOURNAL_DELETION) if self.is_inbox else ()
+        return replace(self, owed=()).owing(*_AT_THE_END[self.role], *inbox, *more, at=at)
 
     def owing(self, *work: OwedWork, at: datetime) -> "DataFlow":
         """A copy that owes this work too, due at once; in the order of `OwedWork`."""

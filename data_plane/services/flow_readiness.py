@@ -18,6 +18,7 @@ from data_plane.ports.access_granter import AccessGranter
 from data_plane.ports.destination_preparer import DestinationPreparer
 from data_plane.services.credential_intake import vault_alias
 from data_plane.services.flow_addresses import CONSUMER_PROCESS_ID, TRANSFER_NONCE
+from data_plane.services.inbox_grants import InboxGrants, goes_through_inbox
 from data_plane.services.profile_registry import ProfileRegistry, address_on_wire
 from data_plane.services.registry import FactoryRegistry
 
@@ -43,6 +44,11 @@ def alias_of_readiness(flow_id: str, role: DataFlowRole) -> str | None:
     return None if purpose is None else vault_alias(flow_id, purpose)
 
 
+def alias_of_issued(flow_id: str) -> str:
+    """Vault alias of what opens the public address of a flow."""
+    return vault_alias(flow_id, "issued")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowReadiness:
     """One for the process; holds nothing of any one flow."""
@@ -50,6 +56,7 @@ class FlowReadiness:
     profiles: ProfileRegistry
     preparers: FactoryRegistry[DestinationPreparer]
     granters: FactoryRegistry[AccessGranter]
+    inboxes: InboxGrants
     vault: Vault
     clock: Clock
 
@@ -75,14 +82,9 @@ class FlowReadiness:
             return ReadyFlow(flow)
         if flow.role is DataFlowRole.GRANTER:
             return await self._granted(flow, alias)
-        if self._needs_no_place(flow):
-            return ReadyFlow(flow)
-        prepared = await self.preparers.of(flow.destination.type).prepare(flow.id, flow.destination)
-        address = prepared.address
-        if flow.role is DataFlowRole.FETCHER:
-            # Our own sink opens the place with the same credential that a foreign sender would get.
-            address = address.with_properties(**{KEY_NAME: alias})
-        return ReadyFlow(replace(flow, destination=address), {alias: prepared.secret})
+        if self._is_inbox(flow):
+            return self._with_inbox(await self._with_place(flow, alias))
+        return await self._with_place(flow, alias)
 
     def late(self, flow: DataFlow) -> DataFlow:
         """The flow as PREPARING or STARTING."""
@@ -98,7 +100,8 @@ class FlowReadiness:
         issues = flow.role in {DataFlowRole.RECEIVER, DataFlowRole.GRANTER}
         if not issues or flow.is_final:
             return None
-        secret = await self.vault.resolve(alias_of_readiness(flow.id, flow.role) or "")
+        alias = alias_of_issued(flow.id) if flow.issued is not None else alias_of_readiness(flow.id, flow.role)
+        secret = await self.vault.resolve(alias or "")
         return address_on_wire(self.profiles.of(flow.profile), _with_secrets(flow, secret))
 
     async def release(self, flow: DataFlow) -> None:
@@ -109,7 +112,8 @@ class FlowReadiness:
         """
         if self._needs_no_place(flow):
             return
-        own = flow.role is DataFlowRole.FETCHER
+        # Where our own sink writes, the alias is that of the sink's credential; the account's key has its usual one.
+        own = flow.destination.get(KEY_NAME) == alias_of_readiness(flow.id, flow.role)
         address = flow.destination.without(KEY_NAME) if own else flow.destination
         await self.preparers.of(address.type).release(flow.id, address, delivered=flow.delivered)
 
@@ -121,9 +125,42 @@ class FlowReadiness:
         """
         await self.granters.of(self.profiles.of(flow.profile).address_type).end(flow)
 
+    def gives_place_back(self, flow: DataFlow) -> bool:
+        """Whether `release` deletes the place of a flow to which nothing was delivered."""
+        return not self._needs_no_place(flow)
+
     def _needs_no_place(self, flow: DataFlow) -> bool:
         """Whether our own sink writes where nothing has to be made before, such as in a folder."""
-        return flow.role is DataFlowRole.FETCHER and flow.destination.type not in self.preparers.types
+        return self._writes_itself(flow) and flow.destination.type not in self.preparers.types
+
+    def _writes_itself(self, flow: DataFlow) -> bool:
+        return flow.role is DataFlowRole.FETCHER or self._is_inbox(flow)
+
+    def _is_inbox(self, flow: DataFlow) -> bool:
+        is_receiver = flow.role is DataFlowRole.RECEIVER
+        return is_receiver and goes_through_inbox(self.profiles.of(flow.profile), flow.destination)
+
+    async def _with_place(self, flow: DataFlow, alias: str) -> ReadyFlow:
+        if self._needs_no_place(flow):
+            return ReadyFlow(flow)
+        wish = flow.destination
+        if wish.get(KEY_NAME) == alias:
+            wish = wish.without(KEY_NAME)
+        prepared = await self.preparers.of(wish.type).prepare(flow.id, wish)
+        address = prepared.address
+        if self._writes_itself(flow):
+            # Our own sink opens the place with the same credential that a foreign sender would get.
+            address = address.with_properties(**{KEY_NAME: alias})
+        return ReadyFlow(replace(flow, destination=address), {alias: prepared.secret})
+
+    def _with_inbox(self, placed: ReadyFlow) -> ReadyFlow:
+        """The flow with its public address; one that has it keeps it, and its token."""
+        if placed.flow.access is not None:
+            return placed
+        granted = self.inboxes.grant(placed.flow)
+        issued = replace(placed.flow, issued=granted.address, access=granted.access)
+        secret = json.dumps(dict(granted.secrets))
+        return ReadyFlow(issued, {**placed.secrets, alias_of_issued(issued.id): secret})
 
     async def _granted(self, flow: DataFlow, alias: str) -> ReadyFlow:
         granted = await self.granters.of(self.profiles.of(flow.profile).address_type).grant(flow)
@@ -132,7 +169,7 @@ class FlowReadiness:
 
 
 def _with_secrets(flow: DataFlow, secret: str) -> DataAddress:
-    if flow.role is DataFlowRole.GRANTER and flow.issued is not None:
+    if flow.issued is not None:
         return flow.issued.with_properties(**json.loads(secret))
     return flow.destination.without(KEY_NAME).with_properties(
         **{SECRET: secret, TRANSFER_NONCE: flow.nonce, CONSUMER_PROCESS_ID: flow.id}

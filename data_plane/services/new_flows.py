@@ -17,7 +17,8 @@ from data_plane.ports.dataset_registry import DatasetRegistry
 from data_plane.ports.destination_preparer import DestinationPreparer
 from data_plane.services.credential_intake import TakenAddress, taken
 from data_plane.services.flow_addresses import address_in_metadata, destination_of
-from data_plane.services.flow_readiness import alias_of_readiness
+from data_plane.services.flow_readiness import alias_of_issued, alias_of_readiness
+from data_plane.services.inbox_grants import InboxGrants, goes_through_inbox
 from data_plane.services.profile_registry import HTTP_DATA, ProfileRegistry, address_from_wire
 from data_plane.services.registry import FactoryRegistry
 
@@ -40,6 +41,7 @@ class NewFlows:
     sinks: FactoryRegistry[DataSinkFactory]
     preparers: FactoryRegistry[DestinationPreparer]
     granters: FactoryRegistry[AccessGranter]
+    inboxes: InboxGrants
     datasets: DatasetRegistry
     clock: Clock
     accepted_callback: Callable[[str | None], str]
@@ -53,12 +55,34 @@ class NewFlows:
             role, wish = DataFlowRole.RECEIVER, wish or DataAddress(profile.address_type)
         else:
             role, wish = (DataFlowRole.FETCHER, wish) if wish else (DataFlowRole.HOLDER, NO_ADDRESS)
+        if role is DataFlowRole.RECEIVER and goes_through_inbox(profile, wish):
+            return self._inbox(message, profile, wish, caller)
         if role is DataFlowRole.RECEIVER:
-            self.preparers.of(wish.type)
+            self._check_prepared(wish)
         if role is DataFlowRole.FETCHER:
             wish = self._own_place(wish.without_secrets())
         flow = self._flow(message, role, wish.without_secrets(), caller)
         return NewFlow(replace(flow, nonce=randomness.token_urlsafe(24)), profile)
+
+    def _inbox(
+        self, message: DataFlowPrepareMessage, profile: TransferProfile, wish: DataAddress, caller: str
+    ) -> NewFlow:
+        """The sender will write to our public endpoint, and we where the message says."""
+        self.inboxes.check()
+        place = self._own_place(wish.without_secrets())
+        flow = self._flow(message, DataFlowRole.RECEIVER, place, caller)
+        aliases = (*flow.vault_aliases, alias_of_issued(flow.id))
+        return NewFlow(replace(flow, nonce=randomness.token_urlsafe(24), vault_aliases=aliases), profile)
+
+    def _check_prepared(self, wish: DataAddress) -> None:
+        if wish.type == HTTP_DATA and HTTP_DATA not in self.preparers.types:
+            raise InvalidInputError(
+                field="metadata.destination",
+                value=None,
+                problem="does not say where the objects that arrive over HTTP are to be stored",
+                remedy="Name a destination of another type, or configure one for the dataset.",
+            )
+        self.preparers.of(wish.type)
 
     async def of_start(self, message: DataFlowStartMessage, caller: str) -> NewFlow:
         """The provider's side: it sends a push, or gives access for a pull."""
@@ -157,7 +181,7 @@ def _with_usual_key(wish: DataAddress) -> DataAddress:
         raise InvalidInputError(
             field=f"metadata.destination.{KEY_NAME}",
             value=wish.get(KEY_NAME),
-            problem="cannot be chosen for a pull",
+            problem="cannot be chosen where this data plane writes by itself",
             remedy="The account's key is read under its usual alias.",
         )
     return wish

@@ -29,6 +29,8 @@ from data_plane.ports.object_journal import ObjectJournal
 from data_plane.services.credential_intake import CredentialIntake
 from data_plane.services.flow_on_wire import outcome_message, parked_message, readiness_message
 from data_plane.services.flow_readiness import FlowReadiness
+from data_plane.services.inbox_evidence import InboxEvidence
+from data_plane.services.inbox_records import InboxRecords
 from data_plane.services.registry import FactoryRegistry
 
 _log = logging.getLogger(__name__)
@@ -96,6 +98,7 @@ class OwedPieces:
             OwedWork.FAILED_MARKER: self._mark_failed,
             OwedWork.COMPLETED_CALLBACK: self._tell_completed,
             OwedWork.ERRORED_CALLBACK: self._tell_errored,
+            OwedWork.INBOX_EVIDENCE: self._leave_evidence,
             OwedWork.DESTINATION_RELEASE: self._release_destination,
             OwedWork.ACCESS_END: self._end_access,
             OwedWork.SECRET_DELETION: self._delete_secrets,
@@ -139,7 +142,7 @@ class OwedPieces:
 
     def _limit_of(self, work: OwedWork) -> timedelta | None:
         """How long after the flow's last change the work is tried; None: without end, for an operator may help."""
-        if work is OwedWork.FAILED_MARKER:
+        if work in {OwedWork.FAILED_MARKER, OwedWork.INBOX_EVIDENCE}:
             return self.patience.marker
         if work is OwedWork.READINESS:
             return self.patience.readiness
@@ -181,6 +184,9 @@ class OwedPieces:
 
     async def _tell_errored(self, flow: DataFlow) -> None:
         await self.control_plane.errored(flow, outcome_message(flow, "errored"))
+
+    async def _leave_evidence(self, flow: DataFlow) -> None:
+        await InboxEvidence(self.sinks, InboxRecords(self.journal), self.readiness).leave(flow)
 
     async def _release_destination(self, flow: DataFlow) -> None:
         await self.readiness.release(flow)

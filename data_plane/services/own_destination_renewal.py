@@ -14,8 +14,8 @@ from data_plane.services.renewed_secret import RenewedSecrets
 class OwnDestinationRenewal:
     """Implements `data_plane.ports.credential_renewal.CredentialRenewal`.
 
-    The consumer of a pull writes into its own place, where nobody but itself gives credentials; every other flow's
-    are asked for `elsewhere`.
+    The consumer of a pull writes into its own place, where nobody but itself gives credentials; so does the receiver
+    of an HTTP push. Every other flow's are asked for `elsewhere`.
     """
 
     preparer_of: Callable[[str], DestinationPreparer]
@@ -25,7 +25,7 @@ class OwnDestinationRenewal:
 
     async def renewed(self, flow: DataFlow) -> None:
         """Prepare anew: the same place, a credential with a later end."""
-        if flow.role is not DataFlowRole.FETCHER:
+        if flow.role is not DataFlowRole.FETCHER and not flow.is_inbox:
             await self.elsewhere.renewed(flow)
             return
         alias = flow.destination.get(KEY_NAME)

@@ -19,6 +19,8 @@ from data_plane.services.registry import FactoryRegistry
 
 CHUNK_BYTES: Final = 2 * 1024 * 1024
 """Read from the source at once; the next is read when the reader has taken this one."""
+LISTING_TYPE: Final = "application/vnd.dataspace-connector.objects+json"
+"""Media type of a list of objects, so that no reader takes it for one of them."""
 _CHECKED_EVERY_SECONDS: Final = 1.0
 """How often a long read looks whether it may still go on."""
 

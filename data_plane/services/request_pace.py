@@ -40,6 +40,7 @@ class RequestPace:
         """Wait for a place, hold it, and learn from how the request went."""
         await self._enter()
         try:
+            await self._pause()
             yield
         except TransientError as error:
             if error.throttled:
@@ -51,9 +52,12 @@ class RequestPace:
             self._under_way -= 1
             self._admit()
 
+    async def _pause(self) -> None:
+        """Wait in the place that was taken: those that queue for one must not begin in the pause either."""
+        while (left := self._pause_until - self._monotonic()) > 0:
+            await asyncio.sleep(left)
+
     async def _enter(self) -> None:
-        if (pause := self._pause_until - self._monotonic()) > 0:
-            await asyncio.sleep(pause)
         if self._under_way < self.limit and not self._waiting:
             self._under_way += 1
             return

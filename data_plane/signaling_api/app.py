@@ -11,11 +11,13 @@ from data_plane.services.callers import CallerCheck
 from data_plane.services.control_plane_registration import ControlPlaneRegistration
 from data_plane.services.data_flow_service import DataFlowService
 from data_plane.services.flow_creation import FlowCreation
+from data_plane.services.inbox_writes import InboxWrites
 from data_plane.services.public_reads import PublicReads
 from data_plane.services.token_renewal import TokenRenewal
 from data_plane.signaling_api import error_answers
 from data_plane.signaling_api.gate import SignalingGate
 from data_plane.signaling_api.health import Check, health_router
+from data_plane.signaling_api.inbox import inbox_router
 from data_plane.signaling_api.public import public_router
 from data_plane.signaling_api.routes import registration_router, signaling_router
 from data_plane.signaling_api.token_endpoint import token_router
@@ -32,12 +34,13 @@ class GateRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UseCases:
-    """What the app serves. Without `reads` and `renewal`, nothing is public."""
+    """What the app serves. Without `reads`, `writes` and `renewal`, nothing is public."""
 
     creation: FlowCreation
     flows: DataFlowService
     registration: ControlPlaneRegistration
     reads: PublicReads | None = None
+    writes: InboxWrites | None = None
     renewal: TokenRenewal | None = None
 
 
@@ -53,6 +56,8 @@ def create_app(
     app.include_router(signaling_router(use_cases.creation, use_cases.flows))
     app.include_router(registration_router(use_cases.registration))
     _include_public(app, use_cases)
+    if use_cases.writes is not None:
+        app.include_router(inbox_router(use_cases.writes))
     app.include_router(health_router(checks))
     error_answers.install(app)
     app.add_middleware(

@@ -13,7 +13,7 @@ from connector_spi.errors import NotFoundError, PermanentError, UnauthenticatedE
 from data_plane.domain.data_flow import DataFlow
 from data_plane.domain.object_copy import SourceObject
 from data_plane.ports.data_source import SourcePage
-from data_plane.services.public_reads import PublicReads
+from data_plane.services.public_reads import LISTING_TYPE, PublicReads
 from data_plane.signaling_api.byte_range import ByteRange, UnsatisfiableRangeError, requested_range
 
 _log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ def public_router(reads: PublicReads) -> APIRouter:
     async def read(key: str, request: Request, name: str = "") -> Response:
         """The object of this name; without a name, the one object of the source, or the list of all."""
         try:
-            flow, source = await reads.admitted(key, _token(request))
+            flow, source = await reads.admitted(key, bearer_token(request))
         except UnauthenticatedError as error:
             body = {"code": error.code, "message": error.message}
             return JSONResponse(body, status_code=401, headers={"WWW-Authenticate": "Bearer", **_PRIVATE})
@@ -46,7 +46,7 @@ def public_router(reads: PublicReads) -> APIRouter:
             return _refused(502, "SourceUnavailable", "The source cannot be read; its owner's log tells why.")
         if isinstance(found, SourceObject):
             return _object(reads, flow, found, request)
-        return JSONResponse(_listing(found), headers=_PRIVATE)
+        return JSONResponse(_listing(found), headers=_PRIVATE, media_type=LISTING_TYPE)
 
     return router
 
@@ -56,7 +56,7 @@ def _refused(status: int, code: str, message: str) -> JSONResponse:
     return JSONResponse({"code": code, "message": message}, status_code=status, headers=_PRIVATE)
 
 
-def _token(request: Request) -> str:
+def bearer_token(request: Request) -> str:
     """The bearer token; readers of EDC send the bare token."""
     sent = request.headers.get("Authorization", "")[:_TOKEN_MAX]
     return sent[7:].strip() if sent[:7].lower() == "bearer " else sent.strip()

@@ -61,13 +61,15 @@ class Organisations:
         await self.blobs.put_block_list(url, ids, content_type="text/x-test", metadata={"own": "1"}, overwrite=True)
         self.contents[name] = hashlib.sha256(data).hexdigest()
 
-    async def put_whole(self, name: str, data: bytes, *, content_md5: bytes) -> None:
+    async def put_whole(
+        self, name: str, data: bytes, *, content_md5: bytes, tags: dict[str, str] | None = None
+    ) -> None:
         """Put a blob in one call, so that the service keeps its MD5."""
         token = await self.storage.mint_write_sas(
             PROVIDER, self.source_container, policy_id="owner", lifetime_seconds=3600
         )
         url = token.applied_to(self.endpoints.blob_url(PROVIDER, self.source_container, name))
-        await self.blobs.put_blob(url, data, content_md5=content_md5)
+        await self.blobs.put_blob(url, data, content_md5=content_md5, tags=tags)
         self.contents[name] = hashlib.sha256(data).hexdigest()
 
     async def delivered(self, *, folder: str = "") -> dict[str, str]:

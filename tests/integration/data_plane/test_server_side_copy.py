@@ -4,6 +4,7 @@ import hashlib
 
 import pytest
 
+from azure_storage.containers import Tags
 from azure_storage.crc64 import crc64_of, hex_crc64
 from data_plane.settings import DataPlaneSettings
 from tests.conftest import AzuriteForTests
@@ -64,6 +65,28 @@ async def test_the_sources_own_digest_is_checked_by_the_service_and_named_as_the
         await control_plane.told(organisations.process_id, "completed")
     _, [entry] = await organisations.manifest()
     assert (entry.assurance, entry.md5) == ("source-md5", md5.hexdigest())
+
+
+@pytest.mark.parametrize("mode", ["streamed", "server-side"])
+async def test_index_tags_are_carried_where_that_is_wanted(
+    organisations: Organisations,
+    settings: DataPlaneSettings,
+    secrets_at_rest: dict[str, str],
+    control_plane: RecordingControlPlane,
+    mode: str,
+) -> None:
+    tags = {"quarter": "2026/Q4", "owner": "us and you"}
+    md5 = hashlib.md5(b"tagged", usedforsecurity=False).digest()
+    await organisations.put_whole("a.txt", b"tagged", content_md5=md5, tags=tags)
+    await organisations.put("large.bin", LARGE)
+    async with serving(with_mode(settings, mode, carry_tags=True), secrets_at_rest) as data_plane:
+        await started(data_plane, organisations.start_message({"blobPrefix": ""}))
+        await control_plane.told(organisations.process_id, "completed")
+    found = {}
+    objects = organisations.storage.list_objects(CONSUMER, organisations.destination_container, tags=Tags.REQUIRE)
+    async for listed in objects:
+        found[listed.name] = listed.tags
+    assert (found["a.txt"], found["large.bin"]) == (tags, {})
 
 
 async def test_a_service_that_cannot_reach_the_source_makes_the_flow_streamed_and_the_status_says_so(
