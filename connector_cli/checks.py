@@ -1,7 +1,8 @@
 """What is wrong with settings that are each fine alone, found before anything is opened."""
 
 import ipaddress
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
+from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
@@ -9,14 +10,28 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from azure_storage.endpoints import StorageEndpoints
 from connector_cli.configuration import InvalidConfigurationError, counterparties_of
-from connector_cli.settings import EMBEDDED_ID, ConnectorSettings, ListenerSection
+from connector_cli.needed_secrets import signed_token_problems
+from connector_cli.settings import EMBEDDED_ID, ConnectorSettings, ListenerSection, is_loopback
 from connector_spi.errors import ConfigurationError
-from connector_spi.vault import Vault
+
+PUBLIC_LISTENER: Final = "data_plane.public"
 
 
 def listeners_of(settings: ConnectorSettings) -> dict[str, ListenerSection]:
     """The listeners of `connector run`, by the name of their table."""
-    return {"management": settings.management, "protocol": settings.protocol, "signaling": settings.signaling}
+    own = {"management": settings.management, "protocol": settings.protocol, "signaling": settings.signaling}
+    return {**own, **_public(settings)} if settings.embedded_data_plane else {**own}
+
+
+def listeners_of_data_plane(settings: ConnectorSettings) -> dict[str, ListenerSection]:
+    """The listeners of `connector data-plane`, by the name of their table."""
+    own = settings.data_plane
+    return {"data_plane": ListenerSection(host=own.host, port=own.port), **_public(settings)}
+
+
+def _public(settings: ConnectorSettings) -> dict[str, ListenerSection]:
+    public = settings.data_plane.public
+    return {PUBLIC_LISTENER: public} if public else {}
 
 
 def check_for_connector(settings: ConnectorSettings) -> None:
@@ -27,7 +42,8 @@ def check_for_connector(settings: ConnectorSettings) -> None:
     """
     problems = [
         *_participant(settings),
-        *_listeners(settings),
+        *_listeners(listeners_of(settings)),
+        *_embedded_public(settings),
         *_counterparties(settings),
         *_data_planes(settings),
         *_networks(settings),
@@ -43,48 +59,7 @@ def check_for_data_plane(settings: ConnectorSettings) -> None:
     Raises:
         InvalidConfigurationError: all that is wrong.
     """
-    problems = list(_storage(settings))
-    if problems:
-        raise InvalidConfigurationError(problems)
-
-
-def secrets_of_connector(settings: ConnectorSettings) -> tuple[str, ...]:
-    """The vault aliases without which `connector run` cannot do its work."""
-    aliases = [settings.identity.signing_key_alias]
-    if not settings.management.insecure_no_auth:
-        aliases.append(settings.management.api_key_alias)
-    for plane in settings.data_planes:
-        aliases += plane.secret_aliases
-    return tuple(dict.fromkeys(aliases))
-
-
-def secrets_of_data_plane(settings: ConnectorSettings) -> tuple[str, ...]:
-    """The vault aliases without which `connector data-plane` cannot do its work."""
-    own = settings.data_plane
-    aliases: tuple[str, ...] = () if own.insecure_no_auth else (own.signaling_token_alias,)
-    aliases += (own.callback_token_alias, own.receipt_signing_key_alias)
-    return tuple(dict.fromkeys(alias for alias in aliases if alias))
-
-
-async def check_secrets(settings: ConnectorSettings, vault: Vault, wanted: Sequence[str]) -> None:
-    """Check that the vault holds what it must; looks at aliases, never at values.
-
-    Raises:
-        InvalidConfigurationError: all that is missing.
-        VaultForbiddenError, VaultUnavailableError: the vault did not tell.
-    """
-    there = frozenset(await vault.aliases())
-    problems = [
-        ConfigurationError(
-            key=alias,
-            problem="is a secret that the vault does not hold",
-            remedy="Make it with `connector identity create`."
-            if alias == settings.identity.signing_key_alias
-            else f"Store it with `connector vault set {alias}`.",
-        )
-        for alias in wanted
-        if alias not in there
-    ]
+    problems = [*_listeners(listeners_of_data_plane(settings)), *_storage(settings), *signed_token_problems(settings)]
     if problems:
         raise InvalidConfigurationError(problems)
 
@@ -95,12 +70,22 @@ def _participant(settings: ConnectorSettings) -> Iterator[ConfigurationError]:
         yield ConfigurationError(key="participant.id", problem="is missing", remedy=remedy)
 
 
-def _listeners(settings: ConnectorSettings) -> Iterator[ConfigurationError]:
+def _listeners(listeners: Mapping[str, ListenerSection]) -> Iterator[ConfigurationError]:
     taken: dict[tuple[str, int], str] = {}
-    for name, section in listeners_of(settings).items():
+    for name, section in listeners.items():
         other = taken.setdefault((section.host, section.port), name)
         if other != name:
             yield ConfigurationError(key=f"{name}.port", problem=f"is {section.port}, which is also that of [{other}]")
+
+
+def _embedded_public(settings: ConnectorSettings) -> Iterator[ConfigurationError]:
+    own = settings.data_plane
+    if settings.embedded_data_plane and own.public_url and own.public is None:
+        yield ConfigurationError(
+            key="data_plane.public_url",
+            problem="is an address at which an embedded data plane serves nothing",
+            remedy="Add the listener for it: port = 19196 in [data_plane.public].",
+        )
 
 
 def _counterparties(settings: ConnectorSettings) -> Iterator[ConfigurationError]:
@@ -127,6 +112,13 @@ def _data_planes(settings: ConnectorSettings) -> Iterator[ConfigurationError]:
     for index, plane in enumerate(settings.data_planes):
         if plane.id in seen:
             yield ConfigurationError(key=f"data_planes[{index}].id", problem="names a data plane twice")
+        if plane.believes_every_caller and not is_loopback(settings.signaling.host):
+            # It may also register itself: then signals, and what is in them, would go where the caller likes.
+            yield ConfigurationError(
+                key=f"data_planes[{index}].token_alias",
+                problem="is empty, and other machines reach [signaling]",
+                remedy="Name the alias of a shared token, or let signaling.host be a loopback address.",
+            )
         seen.add(plane.id)
 
 

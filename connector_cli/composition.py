@@ -5,7 +5,7 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
@@ -14,14 +14,14 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from connector_cli.checks import (
+    PUBLIC_LISTENER,
     check_for_connector,
     check_for_data_plane,
-    check_secrets,
     listeners_of,
-    secrets_of_connector,
-    secrets_of_data_plane,
+    listeners_of_data_plane,
 )
 from connector_cli.configuration import counterparties_of
+from connector_cli.needed_secrets import check_secrets, secrets_of_connector, secrets_of_data_plane
 from connector_cli.serving import Listener, bound_socket, private_socket, serve, stop_on_signal
 from connector_cli.settings import EMBEDDED_ID, ConnectorSettings, DataPlaneSection, ListenerSection
 from connector_spi.clock import SystemClock
@@ -29,7 +29,7 @@ from connector_spi.errors import SecretNotFoundError
 from connector_spi.vault import Vault
 from control_plane.bootstrap import ControlPlane, build_control_plane
 from control_plane.settings import ControlPlaneSettings, DataPlaneEndpointSettings
-from data_plane.bootstrap import build_data_plane
+from data_plane.bootstrap import DataPlane, build_data_plane
 from data_plane.settings import DataPlaneSettings
 from management_api.app import create_app
 from vault_adapters.factory import open_vault
@@ -90,8 +90,8 @@ async def _connector(settings: ConnectorSettings, plane_settings: ControlPlaneSe
         await check_secrets(settings, vault, secrets_of_connector(settings))
         listeners: list[Listener] = []
         if settings.embedded_data_plane:
-            endpoint, listener = await _embedded_data_plane(settings, vault, stack)
-            listeners.append(listener)
+            endpoint, own = await _embedded_data_plane(settings, vault, sockets, stack)
+            listeners += own
             data_planes = (*plane_settings.data_planes, endpoint)
             plane_settings = plane_settings.model_copy(update={"data_planes": data_planes})
         elif not plane_settings.data_planes:
@@ -116,17 +116,24 @@ def _management_app(settings: ConnectorSettings, plane: ControlPlane, vault: Vau
 
 async def _data_plane(settings: ConnectorSettings) -> None:
     async with stop_on_signal() as stop, AsyncExitStack() as stack:
-        bound = _socket("data_plane", settings.data_plane, stack)
+        sockets = {name: _socket(name, each, stack) for name, each in listeners_of_data_plane(settings).items()}
         vault = _opened_vault(settings, stack)
         await check_secrets(settings, vault, secrets_of_data_plane(settings))
         own = settings.data_plane.to_data_plane(settings.storage)
-        app = await stack.enter_async_context(_running_data_plane(own, vault))
-        await serve([Listener(name="data plane", app=app, socket=bound)], stop)
+        plane = await stack.enter_async_context(_running_data_plane(own, vault))
+        listener = Listener(name="data plane", app=plane.app, socket=sockets["data_plane"])
+        await serve([listener, *_public_listener(plane, sockets)], stop)
+
+
+def _public_listener(plane: DataPlane, sockets: Mapping[str, socket.socket]) -> list[Listener]:
+    """/public on an address of its own, so that others reach it and not the signaling messages."""
+    bound = sockets.get(PUBLIC_LISTENER)
+    return [Listener(name="public", app=plane.public_app, socket=bound)] if bound else []
 
 
 async def _embedded_data_plane(
-    settings: ConnectorSettings, vault: Vault, stack: AsyncExitStack
-) -> tuple[DataPlaneEndpointSettings, Listener]:
+    settings: ConnectorSettings, vault: Vault, sockets: Mapping[str, socket.socket], stack: AsyncExitStack
+) -> tuple[DataPlaneEndpointSettings, list[Listener]]:
     """The data plane in this process, behind a Unix socket: the same messages as to any other."""
     await _ensure_token(vault, EMBEDDED_TOKEN_ALIAS)
     own = settings.data_plane.to_data_plane(
@@ -138,21 +145,24 @@ async def _embedded_data_plane(
         insecure_no_auth=False,
     )
     path, bound = stack.enter_context(private_socket())
-    app = await stack.enter_async_context(_running_data_plane(own, vault))
+    plane = await stack.enter_async_context(_running_data_plane(own, vault))
     endpoint = DataPlaneEndpointSettings(
         id=EMBEDDED_ID,
         url="http://data-plane",
         socket=str(path),
         token_alias=EMBEDDED_TOKEN_ALIAS,
-        transfer_types=_embedded_transfer_types(own),
+        transfer_types=_embedded_transfer_types(settings),
+        provision_with=settings.data_plane.provision_with,
     )
-    return endpoint, Listener(name="embedded data plane", app=app, socket=bound)
+    listener = Listener(name="embedded data plane", app=plane.app, socket=bound)
+    return endpoint, [listener, *_public_listener(plane, sockets)]
 
 
-def _embedded_transfer_types(own: DataPlaneSettings) -> tuple[str, ...]:
-    """What the embedded data plane serves: of a pull over HTTP only where it has a public address."""
+def _embedded_transfer_types(settings: ConnectorSettings) -> tuple[str, ...]:
+    """What the embedded data plane serves: pulls over HTTP only where they are served, or fetched."""
+    own = settings.data_plane
     types = ("AzureStorage-PUSH", "AzureStorage-PULL")
-    return (*types, "HttpData-PULL") if own.public_url else types
+    return (*types, "HttpData-PULL") if own.public or own.provision_with == "data-plane" else types
 
 
 def _receipt_key_alias(settings: ConnectorSettings) -> str:
@@ -163,13 +173,13 @@ def _receipt_key_alias(settings: ConnectorSettings) -> str:
 
 
 @asynccontextmanager
-async def _running_data_plane(settings: DataPlaneSettings, vault: Vault) -> AsyncIterator[FastAPI]:
-    """The data plane's application while its workers run."""
+async def _running_data_plane(settings: DataPlaneSettings, vault: Vault) -> AsyncIterator[DataPlane]:
+    """The data plane while its workers run."""
     async with (
         build_data_plane(settings, vault=vault, clock=SystemClock()) as plane,
         plane.app.router.lifespan_context(plane.app),
     ):
-        yield plane.app
+        yield plane
 
 
 async def _ensure_token(vault: Vault, alias: str) -> None:

@@ -111,6 +111,15 @@ class ManagementClient:
         """The state of the transfer process, as the polling endpoint tells it."""
         return str((await self.call("GET", f"/v3/transferprocesses/{process_id}/state"))["state"])
 
+    async def data_address(self, process_id: str) -> dict[str, Any]:
+        """Where the data of a running pull is fetched, secrets included."""
+        address: dict[str, Any] = await self.call("GET", f"/v3/edrs/{process_id}/dataaddress")
+        return address
+
+    async def complete(self, process_id: str) -> None:
+        """End a running pull, whose data was fetched."""
+        await self.call("POST", f"/v3/transferprocesses/{process_id}/complete")
+
     async def deprovision(self, process_id: str, *, wait_seconds: float) -> None:
         """Ask to remove what the transfer provisioned, and wait until it is gone."""
         await self.call("POST", f"/v3/transferprocesses/{process_id}/deprovision")

@@ -172,7 +172,7 @@ class CounterpartySection(Section):
         )
 
 
-_OF_THIS_PROGRAM: Final = {"host", "port", "public_host", "public_port", "provision_with", "storage_endpoint_template"}
+_OF_THIS_PROGRAM: Final = {"host", "port", "public", "provision_with", "storage_endpoint_template"}
 """What stands in [data_plane] and is none of the data plane's own settings."""
 
 
@@ -181,9 +181,8 @@ class DataPlaneSection(DataPlaneSettings):
 
     host: Host = "127.0.0.1"
     port: Port = 19195
-    public_host: Host = "127.0.0.1"
-    public_port: Port | None = None
-    """A listener for /public alone, which consumers of HTTP pulls call; needed for them when embedded."""
+    public: ListenerSection | None = None
+    """A listener for /public alone, which the consumers of HTTP pulls call; they need it when embedded."""
     provision_with: Literal["control-plane", "data-plane"] = "control-plane"
     """Of the embedded data plane: as in [[data_planes]]."""
     signaling_token_alias: Alias | Literal[""] = "signaling-token"
@@ -200,20 +199,14 @@ class DataPlaneSection(DataPlaneSettings):
 
     @model_validator(mode="after")
     def _reachable_public_address(self) -> Self:
-        public = self.public_listener
-        if public is not None and not self.public_url and public.local_url != public.url:
-            raise ValueError(f"public_url is needed, because nobody can call {self.public_host}")
+        if self.public is not None and not self.public_url and self.public.local_url != self.public.url:
+            raise ValueError(f"public_url is needed, because nobody can call {self.public.host}")
         return self
-
-    @property
-    def public_listener(self) -> ListenerSection | None:
-        """Where /public alone is served; None: where the signaling messages are."""
-        return None if self.public_port is None else ListenerSection(host=self.public_host, port=self.public_port)
 
     @property
     def advertised_public_url(self) -> str:
         """The address that consumers are told, without /public; empty: HTTP pulls are not served."""
-        return self.public_url or (self.public_listener.url if self.public_listener else "")
+        return self.public_url or (self.public.url if self.public else "")
 
     def to_data_plane(self, storage: StorageSettings, **changes: str | bool) -> DataPlaneSettings:
         """The data plane's own settings."""

@@ -120,6 +120,11 @@ class DataPlaneEndpointSettings(Section):
     """With that registration: the keys that verify the tokens which this control plane sends."""
 
     @property
+    def believes_every_caller(self) -> bool:
+        """Whether a call in this data plane's name needs no proof."""
+        return self.token_alias is None and self.token_issuer is None
+
+    @property
     def secret_aliases(self) -> tuple[str, ...]:
         """The vault aliases without which this data plane cannot be dealt with."""
         shares_token = self.oauth2 is None or self.token_issuer is None

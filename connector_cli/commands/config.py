@@ -10,13 +10,12 @@ import typer
 from connector_cli.checks import (
     check_for_connector,
     check_for_data_plane,
-    check_secrets,
     listeners_of,
-    secrets_of_connector,
-    secrets_of_data_plane,
+    listeners_of_data_plane,
 )
 from connector_cli.commands.options import AsJson, Config
 from connector_cli.configuration import load_settings
+from connector_cli.needed_secrets import check_secrets, secrets_of_connector, secrets_of_data_plane
 from connector_cli.output import console, print_json, reported_errors
 from connector_cli.settings import ConnectorSettings
 from vault_adapters.factory import open_vault
@@ -67,9 +66,12 @@ def _summary(settings: ConnectorSettings) -> dict[str, str | Sequence[str]]:
         own = settings.data_plane
         return {
             "for": "connector data-plane",
-            "listens on": f"{own.host}:{own.port}",
+            "listens on": [
+                f"{name} {each.host}:{each.port}" for name, each in listeners_of_data_plane(settings).items()
+            ],
             "call-backs": own.control_plane_url or "none",
-            "secrets": secrets_of_data_plane(settings),
+            "HTTP pulls": f"{own.advertised_public_url}/public" if own.advertised_public_url else "not served",
+            "secrets": list(dict.fromkeys(secrets_of_data_plane(settings).values())),
         }
     planes = [plane.id for plane in settings.data_planes]
     return {
@@ -79,7 +81,7 @@ def _summary(settings: ConnectorSettings) -> dict[str, str | Sequence[str]]:
         "protocol": settings.protocol.advertised_url,
         "knows": [counterparty.id for counterparty in settings.counterparties] or "no counterparty",
         "data planes": (["embedded", *planes] if settings.embedded_data_plane else planes) or "none: can only receive",
-        "secrets": secrets_of_connector(settings),
+        "secrets": list(dict.fromkeys(secrets_of_connector(settings).values())),
     }
 
 

@@ -16,13 +16,25 @@ from connector_cli.commands.options import (
     calling,
 )
 from connector_cli.commands.waiting import StillRunningError, ended_badly, moved_by, reason_of, wait_for_end
-from connector_cli.management_client import PROTOCOL, ManagementClient
+from connector_cli.management_client import ENDED, PROTOCOL, ManagementClient
 from connector_cli.output import INTERRUPTED, console, fail, note, print_json, reported_errors
+from connector_cli.pulled_data import shown_address
 
+PUSH: Final = "AzureStorage-PUSH"
 _SHOWN: Final = 50
 
 Agreement = Annotated[str, typer.Argument(metavar="AGREEMENT-ID", help="What `connector negotiate` printed.")]
-Account = Annotated[str, typer.Option("--account", help="Your storage account; its key is in your connector's vault.")]
+TransferType = Annotated[
+    str, typer.Option("--type", help="AzureStorage-PUSH, AzureStorage-PULL or HttpData-PULL; the catalog lists them.")
+]
+Account = Annotated[
+    str | None,
+    typer.Option(
+        "--account",
+        help="Your storage account; its key is in your connector's vault. With a pull, your connector's data plane "
+        "copies the data there; without it, you fetch the data yourself.",
+    ),
+]
 Container = Annotated[
     str | None, typer.Option("--container", help="Name of the container to create; a new one when left out.")
 ]
@@ -39,7 +51,8 @@ def transfer(
     address: CounterpartyAddress,
     agreement: Agreement,
     *,
-    account: Account,
+    transfer_type: TransferType = PUSH,
+    account: Account = None,
     container: Container = None,
     process_id: ChosenId = None,
     no_wait: NoWait = False,
@@ -52,23 +65,38 @@ def transfer(
 
     Ctrl-C stops waiting; the transfer goes on. Exit code 1 means that it was terminated; the reason is printed.
 
+    A pull without --account is waited for until its data can be fetched. What is printed then holds no secret:
+    `connector fetch` downloads the data, `connector address` prints the address with its token, and `connector
+    complete` ends the transfer.
+
     Example: connector transfer https://provider.example/protocol/2025-1 AGREEMENT-ID --account consumeraccount
 
     Example: connector transfer https://provider.example/protocol/2025-1 AGREEMENT-ID --account acc --no-wait --json
+
+    Example: connector transfer https://provider.example/protocol/2025-1 AGREEMENT-ID --type HttpData-PULL
     """
-    destination = {"type": "AzureStorage", "account": account} | ({"container": container} if container else {})
+    if account is None and not transfer_type.upper().endswith("-PULL"):
+        raise typer.BadParameter("is needed for a push: the data goes there", param_hint="--account")
     body: dict[str, Any] = {
         "contractId": agreement,
         "counterPartyAddress": address,
         "protocol": PROTOCOL,
-        "transferType": "AzureStorage-PUSH",
-        "dataDestination": destination,
+        "transferType": transfer_type,
         "managedResources": True,
-    } | ({"@id": process_id} if process_id else {})
+    }
+    if account is not None:
+        destination = {"type": "AzureStorage", "account": account}
+        body["dataDestination"] = destination | ({"container": container} if container else {})
     with reported_errors():
-        started = calling(url, api_key, lambda client: client.create("transferprocesses", body))
+        started = calling(url, api_key, lambda c: c.create("transferprocesses", body | _chosen(process_id)))
         note(f"Transfer {started}")
-        process = _first_look(url, api_key, started) if no_wait else _waited(url, api_key, started, timeout, as_json)
+        if no_wait:
+            process = _first_look(url, api_key, started)
+        else:
+            until = ENDED if account is not None else ENDED | {"STARTED"}
+            process = _waited(url, api_key, started, timeout, until=until, silent=as_json)
+        if account is None and process["state"] == "STARTED":
+            process |= _served(url, api_key, started)
     _print_process(process, as_json=as_json, with_reason=False)
     if ended_badly(process):
         raise fail(f"TERMINATED: {reason_of(process) or 'no reason was given'}")
@@ -134,18 +162,32 @@ def deprovision(
     _print_process(process, as_json=as_json)
 
 
+def _chosen(process_id: str | None) -> dict[str, str]:
+    return {"@id": process_id} if process_id else {}
+
+
+def _served(url: str, api_key: str, process_id: str) -> dict[str, Any]:
+    """Where the data of a running pull is fetched, without what opens it."""
+    address = calling(url, api_key, lambda client: client.data_address(process_id))
+    return {"endpointDataReference": shown_address(address)}
+
+
 def _first_look(url: str, api_key: str, process_id: str) -> dict[str, Any]:
     return calling(url, api_key, lambda client: client.transfer(process_id))
 
 
-def _waited(url: str, api_key: str, process_id: str, timeout: float | None, as_json: bool) -> dict[str, Any]:
-    """The process after its end; told on the way out when it goes on without us."""
+def _waited(
+    url: str, api_key: str, process_id: str, timeout: float | None, *, until: frozenset[str], silent: bool
+) -> dict[str, Any]:
+    """The process in a state that was waited for; told on the way out when it goes on without us."""
     goes_on = f"The transfer goes on. Look again with: connector status {process_id}"
     try:
         return calling(
             url,
             api_key,
-            lambda client: wait_for_end(client, process_id, patience_seconds=timeout, show_progress=not as_json),
+            lambda client: wait_for_end(
+                client, process_id, patience_seconds=timeout, show_progress=not silent, until=until
+            ),
         )
     except StillRunningError as error:
         raise fail(f"{error.message} {goes_on}") from None
@@ -166,6 +208,11 @@ def _print_process(process: dict[str, Any], *, as_json: bool, with_reason: bool 
         "moved": moved_by(process),
         "reason": reason_of(process) if with_reason else "",
     }
-    for name, value in facts.items():
+    served = process.get("endpointDataReference", {})
+    for name, value in (facts | served).items():
         if value:
             console.print(f"  {name:<13} {value}", markup=False, soft_wrap=True)
+    if served:
+        note(f"Fetch the data:       connector fetch {process['@id']} --to FOLDER")
+        note(f"Its address, secret:  connector address {process['@id']}")
+        note(f"Once you have it:     connector complete {process['@id']}")

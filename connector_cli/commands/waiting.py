@@ -31,9 +31,14 @@ class StillRunningError(ManagementError):
 
 
 async def wait_for_end(
-    client: ManagementClient, process_id: str, *, patience_seconds: float | None, show_progress: bool
+    client: ManagementClient,
+    process_id: str,
+    *,
+    patience_seconds: float | None,
+    show_progress: bool,
+    until: frozenset[str] = ENDED,
 ) -> dict[str, Any]:
-    """The transfer once it has ended.
+    """The transfer once it has ended, or is in one of the states `until`.
 
     Raises:
         StillRunningError: it has not ended after `patience_seconds`.
@@ -43,7 +48,7 @@ async def wait_for_end(
     try:
         async with asyncio.timeout(patience_seconds):
             with _bar(show_progress) as bar:
-                return await _polled(client, process_id, bar)
+                return await _polled(client, process_id, bar, until)
     except TimeoutError:
         raise StillRunningError(f"Not ended after {patience_seconds:g} seconds.", status=0) from None
 
@@ -82,7 +87,7 @@ class _Bar:
         )
 
 
-async def _polled(client: ManagementClient, process_id: str, bar: _Bar | None) -> dict[str, Any]:
+async def _polled(client: ManagementClient, process_id: str, bar: _Bar | None, until: frozenset[str]) -> dict[str, Any]:
     loop = asyncio.get_running_loop()
     answered_at = loop.time()
     while True:
@@ -97,7 +102,7 @@ async def _polled(client: ManagementClient, process_id: str, bar: _Bar | None) -
             answered_at = loop.time()
             if bar:
                 bar.show(process["state"], process.get("progress") or {})
-            if process["state"] in ENDED:
+            if process["state"] in until:
                 return process
         await asyncio.sleep(_POLL_SECONDS)
 

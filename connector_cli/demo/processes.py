@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import signal
 import socket
 import sys
@@ -16,6 +17,7 @@ from connector_spi.errors import PermanentError
 
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 30.0
+_PORTS: Final = range(20_000, 32_000)
 
 
 class DemoProcessError(PermanentError):
@@ -102,12 +104,24 @@ class ConnectorProcess:
 
 
 def free_ports(count: int) -> list[int]:
-    """Loopback ports that nobody listens on now."""
-    sockets = [socket.socket() for _ in range(count)]
+    """Loopback ports that nobody listens on now.
+
+    They are none of those that a system gives to outgoing connections, one of which could take a port before its
+    listener does.
+    """
+    held: list[socket.socket] = []
     try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
+        for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
+            if len(held) == count:
+                break
+            candidate = socket.socket()
+            try:
+                candidate.bind(("127.0.0.1", port))
+            except OSError:
+                candidate.close()
+            else:
+                held.append(candidate)
+        return [int(each.getsockname()[1]) for each in held]
     finally:
-        for each in sockets:
+        for each in held:
             each.close()

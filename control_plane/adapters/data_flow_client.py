@@ -33,6 +33,8 @@ _ACCEPTED: Final = 202
 _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
 _FLOW_ID_MAX: Final = 256
+_SECRET_NAMES: Final = {"HttpData": "authorization"}
+"""What a destination's secret is called on the wire, where its profile has a name of its own."""
 
 
 class DataFlowClient:
@@ -185,7 +187,8 @@ class DataFlowClient:
         alias = process.secret_alias
         if alias is None or plane.shares_vault:
             return destination
-        return destination.without(KEY_NAME).with_properties(**{SECRET: await self._vault.resolve(alias)})
+        name = _SECRET_NAMES.get(destination.type, SECRET)
+        return destination.without(KEY_NAME).with_properties(**{name: await self._vault.resolve(alias)})
 
     async def _served_at(self, process: TransferProcess) -> DataAddressMessage | None:
         """Where a consumer's pull fetches the data, as the provider's start message told."""

@@ -16,9 +16,9 @@ from fastapi import FastAPI
 from connector_spi.clock import Clock
 from connector_spi.errors import ConnectorError
 from connector_spi.vault import Vault
-from control_plane.adapters.azure_destination_policy import AzureDestinationPolicy
 from control_plane.bootstrap.credentials import credential_issuer, credential_renewer
 from control_plane.bootstrap.data_planes import registrars
+from control_plane.bootstrap.destinations import destination_policies
 from control_plane.bootstrap.parts import Parts, base_url, open_parts
 from control_plane.bootstrap.patience import patience_of
 from control_plane.domain.contract_negotiation import ContractNegotiation
@@ -137,7 +137,7 @@ def _control_plane(settings: ControlPlaneSettings, parts: Parts) -> ControlPlane
         stores=parts.stores,
         vault=parts.vault,
         addresses=parts.addresses,
-        destinations=AzureDestinationPolicy(parts.endpoints),
+        destinations=destination_policies(parts),
         outbound=parts.outbound,
         data_flows=parts.data_flows,
         start_within_seconds=settings.transfer.handshake_seconds,
@@ -207,7 +207,6 @@ def _loops(
             clock=parts.clock,
         ),
         data_flows=parts.data_flows,
-        addresses=parts.addresses,
         client=parts.client,
         evidence=parts.evidence,
         trusting=frozenset(p.id for p in settings.counterparties if p.completion_evidence == "message"),

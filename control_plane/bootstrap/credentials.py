@@ -1,6 +1,6 @@
 """The renewal of credentials, on both sides of a transfer."""
 
-from control_plane.adapters.azure_destination_policy import AzureDestinationPolicy
+from control_plane.bootstrap.destinations import destination_policies
 from control_plane.bootstrap.parts import Parts
 from control_plane.services.credential_issuer import CredentialIssuer
 from control_plane.services.credential_renewer import CredentialRenewer
@@ -34,6 +34,6 @@ def credential_renewer(parts: Parts) -> CredentialRenewer:
         processes=parts.stores.transfer_processes,
         client=parts.client,
         data_flows=parts.data_flows,
-        destinations=AzureDestinationPolicy(parts.endpoints),
+        destinations=destination_policies(parts),
         vault=parts.vault,
     )

@@ -107,16 +107,19 @@ async def open_parts(
             call_seconds=settings.transfer.call_seconds,
         ),
         addresses=TransferAddresses(vault, stores.transfer_processes),
-        evidence=ObjectStorageEvidence(
-            storage,
-            {peer.id: ReceiptTrust.of(peer.id, peer.public_key, peer.receipts) for peer in settings.counterparties},
-        ),
-        provisioners={
-            AZURE_STORAGE: ObjectStorageProvisioner(
-                storage, sas_seconds=settings.storage.sas_seconds, allow_tags=settings.storage.allow_tags
-            )
-        },
+        evidence=_evidence(settings, storage),
+        provisioners={AZURE_STORAGE: _provisioner(settings, storage)},
     )
+
+
+def _evidence(settings: ControlPlaneSettings, storage: ObjectStorage) -> ObjectStorageEvidence:
+    trust = {peer.id: ReceiptTrust.of(peer.id, peer.public_key, peer.receipts) for peer in settings.counterparties}
+    return ObjectStorageEvidence(storage, trust)
+
+
+def _provisioner(settings: ControlPlaneSettings, storage: ObjectStorage) -> ObjectStorageProvisioner:
+    rules = settings.storage
+    return ObjectStorageProvisioner(storage, sas_seconds=rules.sas_seconds, allow_tags=rules.allow_tags)
 
 
 async def _open_stores(database_url: str, clock: Clock, stack: AsyncExitStack) -> Stores:

@@ -9,6 +9,7 @@ from typing import Any
 from connector_spi.clock import Clock
 from connector_spi.errors import PeerRefusedError, PeerUnavailableError, TransientError
 from connector_spi.log_context import redacted
+from control_plane.domain.completion_proof import CompletionProof, completion_proof
 from control_plane.domain.transfer_process import (
     ResourcePhase,
     TransferError,
@@ -22,7 +23,6 @@ from control_plane.ports.data_flow_controller import DataFlowController
 from control_plane.ports.dataspace_client import DataspaceClient
 from control_plane.ports.stores import TransferProcessStore
 from control_plane.services.destination_doors import DestinationDoors
-from control_plane.services.transfer_addresses import TransferAddresses
 from control_plane.services.transfer_manager import Acts, ResourceActs
 
 _log = logging.getLogger(__name__)
@@ -46,7 +46,6 @@ class ConsumerActs:
         processes: TransferProcessStore,
         doors: DestinationDoors,
         data_flows: DataFlowController,
-        addresses: TransferAddresses,
         client: DataspaceClient,
         evidence: CompletionEvidence,
         trusting: frozenset[str],
@@ -56,7 +55,6 @@ class ConsumerActs:
         self._processes = processes
         self._doors = doors
         self._data_flows = data_flows
-        self._addresses = addresses
         self._client = client
         self._evidence = evidence
         self._trusting = trusting
@@ -148,17 +146,25 @@ class ConsumerActs:
 
         That is the marker where it provisioned by itself (or the provider's word, where that is configured), and its
         data plane's consent where that prepared. Of a pull without a data plane there is nothing to see.
+        `control_plane.domain.completion_proof` says which of them it is.
         """
-        if process.data_plane_id is not None:
-            await self._data_flows.complete(process)
-        elif not process.is_pull and process.counter_party_id not in self._trusting:
-            match await self._evidence.look(process):
-                case Pending():
-                    raise EvidenceMissingError("The provider reports completion, but the marker is not there yet.")
-                case Failed(error) | Refused(error):
-                    return fire(process.failed_with(error), _E.TERMINATE, at=self._clock.now())
-                case Arrived() as arrived:
-                    await self._processes.record_progress(process.id, arrived.progress)
+        match completion_proof(process, trusting=self._trusting):
+            case CompletionProof.DATA_PLANE:
+                await self._data_flows.complete(process)
+            case CompletionProof.MARKER:
+                return await self._verified_by_marker(process)
+            case CompletionProof.MESSAGE:
+                pass
+        return fire(process, _E.FINISH_COMPLETION, at=self._clock.now())
+
+    async def _verified_by_marker(self, process: TransferProcess) -> TransferProcess:
+        match await self._evidence.look(process):
+            case Pending():
+                raise EvidenceMissingError("The provider reports completion, but the marker is not there yet.")
+            case Failed(error) | Refused(error):
+                return fire(process.failed_with(error), _E.TERMINATE, at=self._clock.now())
+            case Arrived() as arrived:
+                await self._processes.record_progress(process.id, arrived.progress)
         return fire(process, _E.FINISH_COMPLETION, at=self._clock.now())
 
     async def terminate(self, process: TransferProcess) -> TransferProcess:
@@ -195,10 +201,8 @@ class ConsumerActs:
         return fire_resource(process, ResourceEvent.FINISH_DEPROVISIONING, at=self._clock.now())
 
     async def _pause(self, process: TransferProcess) -> None:
+        # A pull's address stays: the provider's next start may be here already, and has brought a fresh one.
         await self._signal(process, self._data_flows.suspend)
-        if process.is_pull:
-            # What opened the data until now is not to be used meanwhile; the provider's next start brings another.
-            await self._addresses.forget(process)
 
     async def _stop_flow(self, process: TransferProcess) -> None:
         # A flow that has reached an end of its own refuses: no byte moves any more.

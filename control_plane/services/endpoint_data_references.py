@@ -5,7 +5,7 @@ from dataclasses import replace
 from connector_spi.data_address import DataAddress
 from connector_spi.errors import NotFoundError
 from control_plane.domain.query import Criterion, QuerySpec
-from control_plane.domain.transfer_process import TransferProcess, TransferProcessType
+from control_plane.domain.transfer_process import TransferProcess, TransferProcessState, TransferProcessType
 from control_plane.ports.stores import TransferProcessStore
 from control_plane.services.transfer_addresses import TransferAddresses
 
@@ -57,6 +57,9 @@ class EndpointDataReferenceService:
     async def _running_pull(self, process_id: str) -> TransferProcess:
         process = await self._processes.find(process_id)
         if process is None or process.type is not TransferProcessType.CONSUMER or not process.is_pull:
+            raise _unknown(process_id)
+        if process.state is not TransferProcessState.STARTED:
+            # What is in the vault meanwhile, or for a moment longer, opens nothing.
             raise _unknown(process_id)
         return process
 

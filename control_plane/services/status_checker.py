@@ -14,6 +14,7 @@ from typing import Final
 from connector_spi.clock import Clock
 from connector_spi.errors import InvalidTransitionError, PermanentError, StoreUnavailableError, TransientError
 from connector_spi.log_context import redacted
+from control_plane.domain.completion_proof import leaves_marker
 from control_plane.domain.inbox import InboxMessage
 from control_plane.domain.query import Criterion, QuerySpec
 from control_plane.domain.transfer_process import TransferError, TransferProcess, TransferProcessState
@@ -111,7 +112,7 @@ class StatusChecker:
         wait = min(max(self._interval_seconds, age * _AGE_SHARE), _INTERVAL_CAP_SECONDS)
         self._next_look[process.id] = now + timedelta(seconds=wait)
         try:
-            match await self._evidence.look(process):
+            match await self._evidence.look(process) if leaves_marker(process) else Pending():
                 case Arrived() as arrived:
                     await self._note_arrival(process)
                     await self._processes.record_progress(process.id, arrived.progress)

@@ -30,6 +30,7 @@ from control_plane.services.transfer_inbox import accepting
 PROCESS_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 DEPROVISION: Final = ResourceEvent.DEPROVISION.value
 _REASON_MAX: Final = 2048
+_FETCHED_BY_CLIENT: Final = "HttpProxy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,9 +219,12 @@ class TransferProcessService:
                 remedy="Leave it out or say true: the connector then creates a container for this transfer.",
             )
         agreement = await self._agreement_of(request)
-        is_ours = await self._is_ours_to_provision(request)
+        prepared_by = await self._data_flows.preparing_data_plane_for(request.transfer_type)
+        is_ours = prepared_by is None and not is_pull(request.transfer_type)
         if is_ours:
             self._check_destination(request)
+        elif prepared_by is None:
+            _check_no_destination(request)
         now = self._clock.now()
         process = TransferProcess(
             id=request.id or str(uuid4()),
@@ -244,12 +248,6 @@ class TransferProcessService:
         if is_ours:
             self._provisioners[process.data_destination.type].plan(process)
         return process
-
-    async def _is_ours_to_provision(self, request: TransferRequest) -> bool:
-        """Whether this side makes the destination: of a push that no data plane prepares."""
-        if is_pull(request.transfer_type):
-            return False
-        return await self._data_flows.preparing_data_plane_for(request.transfer_type) is None
 
     async def _agreement_of(self, request: TransferRequest) -> ContractAgreement:
         agreement = await self._stores.contract_negotiations.find_agreement(request.contract_id)
@@ -299,3 +297,15 @@ class TransferProcessService:
                 problem="does not fit the destination",
                 remedy=f"Use {address_type}-PUSH.",
             )
+
+
+def _check_no_destination(request: TransferRequest) -> None:
+    """A pull that a client fetches goes nowhere else; EDC's clients send a destination that says just that."""
+    if request.data_destination.type not in {"", _FETCHED_BY_CLIENT}:
+        raise InvalidInputError(
+            field="dataDestination",
+            value=request.data_destination.type,
+            problem="cannot be reached by a pull without a data plane of this side that fetches",
+            remedy='Leave it out and fetch the data yourself, or set provision_with = "data-plane" for a data plane '
+            f"that serves {request.transfer_type}.",
+        )

@@ -1,6 +1,7 @@
 """Control planes that prove themselves by signed tokens (authorization profile oauth2_client_credentials)."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import httpx
 import jwt
@@ -12,6 +13,8 @@ from data_plane.ports.control_plane_registry import ControlPlaneRegistry
 from data_plane.services.callers import CONFIGURED
 from outbound_http.jwks import FetchedKeys, InlineKeys, PublicKeys
 from outbound_http.jwt_verification import JwtVerifier, TokenRules
+
+_ID_MAX: Final = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +89,11 @@ def _subject(token: str) -> str:
         subject = jwt.decode(token, options={"verify_signature": False}).get("sub")
     except (jwt.PyJWTError, ValueError, TypeError) as error:
         raise UnauthenticatedError("The token is not one that is known here.") from error
-    if not isinstance(subject, str) or not 0 < len(subject) <= 256:  # noqa: PLR2004 - as in registrations
+    # As in registrations; a text that no database keeps (NUL, half of a surrogate pair) must not be looked for.
+    if not isinstance(subject, str) or not 0 < len(subject) <= _ID_MAX or not _is_storable(subject):
         raise UnauthenticatedError("The token names no subject.")
     return subject
+
+
+def _is_storable(text: str) -> bool:
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)

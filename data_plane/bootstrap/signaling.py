@@ -21,6 +21,7 @@ from data_plane.services.keyed_locks import KeyedLocks
 from data_plane.services.new_flows import NewFlows
 from data_plane.services.public_reads import PublicReads
 from data_plane.services.received_addresses import ReceivedAddresses
+from data_plane.services.renewed_secret import RenewedSecrets
 from data_plane.services.token_renewal import TokenRenewal
 from data_plane.settings import DataPlaneSettings
 from data_plane.signaling_api.app import GateRules, UseCases, create_app, create_public_app
@@ -109,7 +110,7 @@ def _renewal(settings: DataPlaneSettings, parts: Parts) -> TokenRenewal:
     keys = DidWebKeys(parts.guarded, http_hosts=settings.did_http_hosts)
     return TokenRenewal(
         store=parts.store,
-        vault=parts.vault,
+        kept=RenewedSecrets(parts.vault, parts.store),
         identity=DidClientIdentity(keys, parts.clock),
         clock=parts.clock,
         token_life=timedelta(seconds=settings.public_token_seconds),

@@ -38,8 +38,8 @@ _MAX_COLLISIONS: Final = 20
 Body = Mapping[str, Any]
 """JSON of an answer."""
 
-Change = Callable[[DataFlow, DataFlow], Awaitable[DataFlow]]
-"""The flow before and after its event -> the flow that is saved."""
+Change = Callable[[DataFlow, DataFlow], Awaitable[tuple[DataFlow, Mapping[str, str]]]]
+"""The flow before and after its event -> the flow that is saved, and the secrets that go to the vault for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +61,9 @@ class DataFlowService:
             InvalidInputError: an address is there that must not be, or is not one that this flow can use.
         """
 
-        async def with_address(before: DataFlow, moved: DataFlow) -> DataFlow:
+        async def with_address(before: DataFlow, moved: DataFlow) -> tuple[DataFlow, Mapping[str, str]]:
             if before.state is moved.state:
-                return moved
+                return moved, {}
             return await self._with_received(moved, message.data_address)
 
         body = await self._apply(
@@ -86,12 +86,12 @@ class DataFlowService:
         """
         changed = message.data_address is not None
 
-        async def with_credential(before: DataFlow, moved: DataFlow) -> DataFlow:
+        async def with_credential(before: DataFlow, moved: DataFlow) -> tuple[DataFlow, Mapping[str, str]]:
             if moved.role in {DataFlowRole.RECEIVER, DataFlowRole.GRANTER}:
                 # What is sent here is what we gave out before (EDC does so).
-                return moved if before.state is moved.state else await self._with_fresh_credential(moved)
+                return (moved, {}) if before.state is moved.state else await self._with_fresh_credential(moved)
             if message.data_address is None:
-                return moved
+                return moved, {}
             return await self._with_received(moved, message.data_address)
 
         body = await self._apply(
@@ -148,15 +148,15 @@ class DataFlowService:
             failure=failure_on_wire(flow),
         ).model_dump(mode="json", by_alias=True, exclude_none=True)
 
-    async def _with_received(self, flow: DataFlow, sent: DataAddressMessage | None) -> DataFlow:
+    async def _with_received(
+        self, flow: DataFlow, sent: DataAddressMessage | None
+    ) -> tuple[DataFlow, Mapping[str, str]]:
         received = await self.received.taken_in(flow, sent)
-        await self.intake.keep(received.secrets)
-        return received.flow
+        return received.flow, received.secrets
 
-    async def _with_fresh_credential(self, flow: DataFlow) -> DataFlow:
+    async def _with_fresh_credential(self, flow: DataFlow) -> tuple[DataFlow, Mapping[str, str]]:
         made = await self.readiness.made(flow)
-        await self.intake.keep(made.secrets)
-        return made.flow
+        return made.flow, made.secrets
 
     async def _with_issued(self, body: Body, flow_id: str) -> Body:
         flow = await self.store.find(flow_id)
@@ -175,13 +175,18 @@ class DataFlowService:
     ) -> Body:
         """Fire the event and store the answer with the new state; the stored answer when the message is known."""
         operation = f"{event.value.lower()}:{flow_id}"
+        kept: Mapping[str, str] = {}
         for _ in range(_MAX_COLLISIONS):
             flow = await self._existing(flow_id, caller)
+            if flow.is_final:
+                # It ended between our secret and our change: its own clean-up may be over.
+                await self.intake.forget(kept)
             if message_id and (answer := await self.store.find_answer(message_id, operation)):
                 return answer.body
             moved = fire(flow, event, at=self.clock.now())
             if change is not None:
-                moved = await change(flow, moved)
+                moved, kept = await change(flow, moved)
+                await self.intake.keep(kept)
             if moved is not flow and reason:
                 moved = replace(moved, reason=reason)
             body = status_body(moved)

@@ -19,7 +19,7 @@ from data_plane.services.credential_intake import TakenAddress, taken
 from data_plane.services.flow_addresses import address_in_metadata, destination_of
 from data_plane.services.flow_readiness import alias_of_issued, alias_of_readiness
 from data_plane.services.inbox_grants import InboxGrants, goes_through_inbox
-from data_plane.services.profile_registry import HTTP_DATA, ProfileRegistry, address_from_wire
+from data_plane.services.profile_registry import HTTP_DATA, ProfileRegistry, address_from_wire, check_type
 from data_plane.services.registry import FactoryRegistry
 
 
@@ -102,6 +102,7 @@ class NewFlows:
     async def _sender(self, message: DataFlowStartMessage, profile: TransferProfile, caller: str) -> NewFlow:
         address = message.data_address
         sent = destination_of(None if address is None else address_from_wire(profile, address))
+        check_type(profile, sent.address)
         source = await self._source(message)
         destination = self.destination(message.process_id, sent.address)
         secrets = {**source.secrets, **destination.secrets}

@@ -111,5 +111,7 @@ class ObjectCopier:
         _log.info("a source object has changed and is copied in its new version", extra={"object": copy.source.name})
         self.context.meter.resized(copy.source.size, now.size)
         planned = ObjectCopy(copy.flow_id, copy.sequence, now, copy.destination_name)
-        await self.context.retried(lambda: self.context.journal.record(planned))
+        # As before every first sending, the journal says that its outcome may be unknown; this run knows better.
+        noted = replace(planned, status=CopyStatus.COMMITTING)
+        await self.context.retried(lambda: self.context.journal.record(noted))
         return planned

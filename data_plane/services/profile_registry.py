@@ -57,6 +57,21 @@ def address_from_wire(profile: TransferProfile, message: DataAddressMessage) -> 
     return address
 
 
+def check_type(profile: TransferProfile, address: DataAddress) -> None:
+    """Refuse an address of another type: whoever names it must not choose which of our technologies is used.
+
+    Raises:
+        InvalidInputError: it is not of the profile's type.
+    """
+    if address.type != profile.address_type:
+        raise InvalidInputError(
+            field="dataAddress.endpointType",
+            value=address.type,
+            problem=f"is not the type of the profile {profile.name!r}",
+            remedy=f"It is {profile.address_type!r}.",
+        )
+
+
 def address_on_wire(profile: TransferProfile, address: DataAddress) -> dict[str, Any]:
     """The address as a message of this profile carries it, without null members.
 

@@ -68,6 +68,10 @@ def flow_id_of(key: str) -> str:
         NotFoundError: it is none.
     """
     try:
-        return base64.b64decode(key + "=" * (-len(key) % 4), altchars=b"-_", validate=True).decode()
+        flow_id = base64.b64decode(key + "=" * (-len(key) % 4), altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError):
-        raise NotFoundError(kind="Data flow", object_id=key[:64]) from None
+        flow_id = ""
+    # PostgreSQL does not even look for a text with NUL: it raises.
+    if not flow_id or "\0" in flow_id:
+        raise NotFoundError(kind="Data flow", object_id=key[:64])
+    return flow_id

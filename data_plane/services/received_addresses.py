@@ -10,7 +10,7 @@ from data_plane.domain.data_flow import DataFlow, DataFlowRole
 from data_plane.services.credential_intake import TakenAddress, taken
 from data_plane.services.flow_addresses import check_same_place, destination_of
 from data_plane.services.new_flows import NewFlows
-from data_plane.services.profile_registry import HTTP_DATA, address_from_wire
+from data_plane.services.profile_registry import HTTP_DATA, address_from_wire, check_type
 
 AZURE_STORAGE_GRANTED: Final = "AzureStorageGranted"
 """Our own name for blobs that somebody else has opened to us by a signature."""
@@ -62,6 +62,8 @@ class ReceivedAddresses:
         profile = self.new_flows.profiles.of(flow.profile)
         address = address_from_wire(profile, sent)
         _check_aliases(flow.id, address)
+        if flow.role is DataFlowRole.FETCHER:
+            check_type(profile, address)
         if profile.renewable:
             _check_renewable(address)
         source = taken(flow.id, address, purpose="source", tokens=True)

@@ -54,7 +54,7 @@ class RequestPace:
 
     async def _pause(self) -> None:
         """Wait in the place that was taken: those that queue for one must not begin in the pause either."""
-        while (left := self._pause_until - self._monotonic()) > 0:
+        while (left := self._pause_until - self._monotonic()) > 0:  # noqa: ASYNC110 - it may grow meanwhile
             await asyncio.sleep(left)
 
     async def _enter(self) -> None:

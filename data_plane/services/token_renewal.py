@@ -9,14 +9,15 @@ from typing import Any
 from connector_spi.clock import Clock
 from connector_spi.errors import NotFoundError, UnauthenticatedError
 from connector_spi.signaling import DataFlowState
-from connector_spi.vault import Vault
 from data_plane.domain.data_flow import DataFlow
 from data_plane.domain.errors import InvalidGrantError
 from data_plane.domain.public_access import TokenPair
 from data_plane.ports.client_identity import ClientIdentity
+from data_plane.ports.credential_renewal import RenewalUnavailableError
 from data_plane.ports.data_flow_store import DataFlowStore
 from data_plane.services.flow_readiness import alias_of_readiness
 from data_plane.services.public_grants import flow_id_of, new_tokens
+from data_plane.services.renewed_secret import RenewedSecrets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,7 @@ class TokenRenewal:
     """One for the process."""
 
     store: DataFlowStore
-    vault: Vault
+    kept: RenewedSecrets
     identity: ClientIdentity
     clock: Clock
     token_life: timedelta
@@ -70,4 +71,7 @@ class TokenRenewal:
     async def _keep(self, flow: DataFlow, token: str, refresh_token: str) -> None:
         """Let the start message, should it come again, be answered with what works now."""
         secrets = json.dumps({"authorization": token, "refreshToken": refresh_token})
-        await self.vault.store(alias_of_readiness(flow.id, flow.role) or "", secrets)
+        try:
+            await self.kept.keep(flow, alias_of_readiness(flow.id, flow.role) or "", secrets)
+        except RenewalUnavailableError as error:
+            raise InvalidGrantError(error.message) from error

@@ -56,8 +56,6 @@ def create_app(
     app.include_router(signaling_router(use_cases.creation, use_cases.flows))
     app.include_router(registration_router(use_cases.registration))
     _include_public(app, use_cases)
-    if use_cases.writes is not None:
-        app.include_router(inbox_router(use_cases.writes))
     app.include_router(health_router(checks))
     error_answers.install(app)
     app.add_middleware(
@@ -79,3 +77,5 @@ def _include_public(app: FastAPI, use_cases: UseCases) -> None:
         app.include_router(token_router(use_cases.renewal))
     if use_cases.reads is not None:
         app.include_router(public_router(use_cases.reads))
+    if use_cases.writes is not None:
+        app.include_router(inbox_router(use_cases.writes))

@@ -3,11 +3,13 @@
 The gate of the signaling messages lets it pass; each request proves itself by the flow's own token.
 """
 
+import asyncio
 import logging
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
+from starlette.types import Message, Send
 
 from connector_spi.errors import NotFoundError, PermanentError, UnauthenticatedError
 from data_plane.domain.data_flow import DataFlow
@@ -21,6 +23,8 @@ _log = logging.getLogger(__name__)
 _PRIVATE: Final = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff"}
 _TOKEN_MAX: Final = 512
 _AFTER_MAX: Final = 4096
+_SILENCE_SECONDS: Final = 60.0
+"""How long a reader may take nothing. Places for reads are few, and one that stands still would keep its own."""
 
 
 def public_router(reads: PublicReads) -> APIRouter:
@@ -89,9 +93,19 @@ def _object(reads: PublicReads, flow: DataFlow, found: SourceObject, request: Re
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers)
     reads.check_room()
-    return StreamingResponse(
-        reads.content(flow, found, wanted.start, wanted.length), status_code=status, headers=headers
-    )
+    content = reads.content(flow, found, wanted.start, wanted.length)
+    return _Streamed(content, status_code=status, headers=headers)
+
+
+class _Streamed(StreamingResponse):
+    """Breaks off when the reader stands still."""
+
+    async def stream_response(self, send: Send) -> None:
+        async def in_time(message: Message) -> None:
+            async with asyncio.timeout(_SILENCE_SECONDS):
+                await send(message)
+
+        await super().stream_response(in_time)
 
 
 def _headers(found: SourceObject) -> dict[str, str]:

@@ -78,6 +78,17 @@ async def terminate(
 
 
 @router.post(
+    "/{process_id}/complete",
+    summary="End a pull that has given everything",
+    responses=_COMMAND_ERRORS,
+    status_code=HTTP_204_NO_CONTENT,
+)
+async def complete(process_id: str, transfers: Transfers) -> None:
+    """For a client that fetched the data by itself; the counterparty is told, and stops serving it."""
+    await transfers.complete(process_id)
+
+
+@router.post(
     "/{process_id}/suspend",
     summary="Pause a transfer",
     openapi_extra=REASON_BODY,

@@ -5,7 +5,6 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 
-import aiohttp
 from azure.storage.blob import BlobSasPermissions, generate_blob_sas
 
 from azure_storage.account_keys import AccountKeys
@@ -14,7 +13,7 @@ from azure_storage.containers import ObjectStorage
 from azure_storage.copy_client import BlobCopyClient
 from azure_storage.endpoints import StorageEndpoints
 from azure_storage.sas import SasToken
-from azure_storage.session import open_storage_session
+from azure_storage.session import StorageSession, open_storage_session
 from connector_spi.clock import Clock, SystemClock
 from connector_spi.data_address import DataAddress
 from connector_spi.vault import Vault
@@ -47,7 +46,7 @@ class AzureAccounts:
     container: str
     storage: ObjectStorage
     blobs: BlockBlobClient
-    session: aiohttp.ClientSession
+    session: StorageSession
     endpoints: StorageEndpoints
     keys: Mapping[str, str]
     tokens: dict[str, SasToken]
@@ -92,7 +91,7 @@ class AzureAccounts:
             expiry="2099-01-01",
         )
         url = self.endpoints.blob_url(PROVIDER, self.container, name)
-        async with self.session.delete(f"{url}?{signature}") as answer:
+        async with self.session.sdk.delete(f"{url}?{signature}") as answer:
             assert answer.status == 202
 
     async def delivered(self) -> dict[str, bytes]:

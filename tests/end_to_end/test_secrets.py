@@ -14,7 +14,6 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
 
 import pytest
 
@@ -27,23 +26,13 @@ from connector_spi.data_address import EDC_NAMESPACE, SECRET
 from connector_spi.errors import SecretNotFoundError
 from tests.conftest import AzuriteForTests
 from tests.end_to_end.recording_relay import Recording, recording_relay
+from tests.end_to_end.secret_search import holds, shown_by, written_below
 from tests.end_to_end.stage import Stage, two_organisations
 from tests.eventually import eventually
 
 pytestmark = [pytest.mark.azurite, pytest.mark.end_to_end]
 
 _SECTIONS = {"MANAGEMENT": 0, "PROTOCOL": 1, "SIGNALING": 2}
-
-
-def _forms(secret: str) -> set[bytes]:
-    """The secret as it could be written: plain, percent-encoded, decoded, as base64 and inside JSON."""
-    texts = {secret, quote(secret, safe=""), unquote(secret), secret.replace("/", "\\/"), secret.replace("\n", "\\n")}
-    encoded = {base64.b64encode(text.encode()).decode().rstrip("=") for text in texts}
-    return {text.encode() for text in texts | encoded}
-
-
-def _holds(haystack: bytes, secret: str) -> bool:
-    return any(form in haystack for form in _forms(secret))
 
 
 @pytest.fixture
@@ -113,25 +102,21 @@ async def test_secrets_stay_in_the_vaults(planted_azurite: AzuriteForTests, tmp_
         assert ends == ["COMPLETED", "TERMINATED", "COMPLETED", "TERMINATED"]
         for process in (good, lost, paused, cancelled):
             await stage.deprovision(process["@id"])
-        arguments = [
-            (Path("/proc") / str(process.pid) / name).read_bytes()
-            for process in stage.processes.values()
-            for name in ("cmdline", "environ")
-        ]
+        arguments = [shown_by(process) for process in stage.processes.values()]
 
         async def only_the_lasting_ones_are_left() -> bool:
             return await _vault_secrets(stage) == lasting
 
         await eventually(only_the_lasting_ones_are_left)
-    written = {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    written = written_below(folder)
     _check_vaults(seen, lasting, shares_vault=shares_vault)
     signatures = seen.signatures
 
     # At rest: in no file but the vault's key (which is none of these), in no argument, in no environment.
-    everything = {**{f"file {k}": v for k, v in written.items()}, "arguments": b"\n".join(arguments)}
+    everything = {**written, "arguments": b"\n".join(arguments)}
     for place, content in everything.items():
         for name, secret in {**lasting, **{f"sas {s[:6]}": s for s in signatures}}.items():
-            assert not _holds(content, secret), f"{name} is in {place}"
+            assert not holds(content, secret), f"{name} is in {place}"
 
     _check_wire(stage, recordings, lasting, signatures)
 
@@ -210,12 +195,12 @@ def _check_wire(stage: Stage, recordings: dict[str, Recording], lasting: dict[st
     kept_at_home = [v for k, v in lasting.items() if k.split(":")[1] not in {API_KEY, SIGNALING_TOKEN}]
     assert any(SIGNING_KEY in k for k in lasting)
     for name, recording in recordings.items():
-        assert not any(_holds(recording.everything(), secret) for secret in kept_at_home), name
+        assert not any(holds(recording.everything(), secret) for secret in kept_at_home), name
     for side in (stage.provider, stage.consumer):
         answers = b"\n".join(recordings[f"{side.name} MANAGEMENT"].answers)
         assert answers, "nothing was recorded: the test looks at the wrong place"
         for secret in [*lasting.values(), *signatures]:
-            assert not _holds(answers, secret)
+            assert not holds(answers, secret)
     # The SAS: on its way to the provider and to a data plane that cannot read the provider's vault, and nowhere else.
     carriers = {"provider PROTOCOL": b"/protocol/2025-1/transfers/request "}
     if not stage.provider.shares_vault:
@@ -231,11 +216,11 @@ def _check_wire(stage: Stage, recordings: dict[str, Recording], lasting: dict[st
 
 def _check_signatures_in(recording: Recording, signatures: set[str], carrier: bytes | None, name: str) -> None:
     """No signature is anywhere but in the address's `secret`, in messages to the path `carrier`, which hold some."""
-    assert not any(_holds(bytes(answer), s) for answer in recording.answers for s in signatures), name
+    assert not any(holds(bytes(answer), s) for answer in recording.answers for s in signatures), name
     messages = [
         m for request in recording.requests for m in re.split(rb"(?=(?:GET|POST|PUT) /\S* HTTP/1\.1\r\n)", request)
     ]
-    holding = [m for m in messages if any(_holds(m, s) for s in signatures)]
+    holding = [m for m in messages if any(holds(m, s) for s in signatures)]
     if carrier is None:
         assert not holding, name
         return
@@ -249,4 +234,4 @@ def _check_signatures_in(recording: Recording, signatures: set[str], carrier: by
         assert len(secret) == 1, name
         properties.remove(secret[0])
         rest = head + json.dumps(document, ensure_ascii=False).encode()
-        assert not any(_holds(rest, s) for s in signatures), name
+        assert not any(holds(rest, s) for s in signatures), name

@@ -180,7 +180,6 @@ async def test_the_same_id_is_the_same_transfer_and_another_body_a_conflict(stag
         ({"contractId": "no-such-agreement"}, "contractId"),
         ({"assetId": "another-asset"}, "assetId"),
         ({"transferType": "AmazonS3-PUSH"}, "transferType"),
-        ({"transferType": "AzureStorage-PULL"}, "transferType"),
         ({"dataDestination": {"type": "AzureStorage", "account": "Bad_Account!"}}, "account"),
         ({"dataDestination": {"type": "AzureStorage", "account": "acct1", "container": "No"}}, "container"),
         ({"dataDestination": {"type": "AzureStorage", "account": "acct1", "folderName": "a/../b"}}, "folder"),

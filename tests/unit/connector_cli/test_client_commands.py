@@ -132,6 +132,63 @@ def test_transfer_waits_for_the_end(connector: Connector, management: Script) ->
     }
 
 
+ADDRESS_OF_PULL = {
+    "type": "HttpData",
+    "endpoint": "https://data.example/public/flows/x/",
+    "authorization": "PLANTED-token",
+    "refreshToken": "PLANTED-refresh",
+    "authType": "bearer",
+}
+
+
+@pytest.mark.parametrize("extra", [[], ["--json"]])
+def test_a_pull_is_waited_for_until_it_can_be_fetched_and_shows_no_token(
+    connector: Connector, management: Script, extra: list[str]
+) -> None:
+    management.answers |= {
+        TRANSFERS: [{"@id": "tp-1"}],
+        f"{TRANSFERS}/tp-1": [process(state="REQUESTED"), process(), process(state="COMPLETED")],
+        "/v3/edrs/tp-1/dataaddress": [ADDRESS_OF_PULL],
+    }
+    result = connector("transfer", ADDRESS, "agreement-1", "--type", "HttpData-PULL", *extra)
+    assert result.exit_code == 0, result.output
+    assert ADDRESS_OF_PULL["endpoint"] in result.stdout
+    assert "STARTED" in result.stdout
+    assert "PLANTED" not in result.output
+    if not extra:
+        assert "connector fetch tp-1 --to FOLDER" in result.stderr
+    asked = management.requests[0][2]
+    assert (asked["transferType"], "dataDestination" in asked) == ("HttpData-PULL", False)
+
+
+def test_a_pull_into_an_account_is_waited_for_until_its_end(connector: Connector, management: Script) -> None:
+    management.answers |= {
+        TRANSFERS: [{"@id": "tp-1"}],
+        f"{TRANSFERS}/tp-1": [process(), process(state="COMPLETED")],
+    }
+    result = connector("transfer", ADDRESS, "agreement-1", "--type", "HttpData-PULL", "--account", "acc")
+    assert (result.exit_code, "COMPLETED" in result.stdout) == (0, True)
+    assert management.requests[0][2]["dataDestination"] == {"type": "AzureStorage", "account": "acc"}
+
+
+def test_a_push_needs_an_account(connector: Connector, management: Script) -> None:
+    result = connector("transfer", ADDRESS, "agreement-1")
+    assert (result.exit_code, "--account" in result.stderr, management.requests) == (2, True, [])
+
+
+def test_address_prints_the_token(connector: Connector, management: Script) -> None:
+    management.answers["/v3/edrs/tp-1/dataaddress"] = [ADDRESS_OF_PULL]
+    assert json.loads(connector("address", "tp-1", "--json").stdout) == ADDRESS_OF_PULL
+    assert "PLANTED-token" in connector("address", "tp-1").stdout
+    assert connector("address", "unknown").exit_code == 1
+
+
+def test_complete_asks_for_the_end(connector: Connector, management: Script) -> None:
+    management.answers[f"{TRANSFERS}/tp-1/complete"] = [204]
+    assert connector("complete", "tp-1").exit_code == 0
+    assert management.requests == [("POST", f"/management{TRANSFERS}/tp-1/complete", None)]
+
+
 def test_transfer_prints_the_final_state_as_json(connector: Connector, management: Script) -> None:
     management.answers |= {TRANSFERS: [{"@id": "tp-1"}], f"{TRANSFERS}/tp-1": [process(state="COMPLETED")]}
     result = connector("transfer", ADDRESS, "agreement-1", "--account", "acc", "--json")

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from connector_cli.checks import check_for_connector, secrets_of_connector, secrets_of_data_plane
+from connector_cli.checks import check_for_connector, check_for_data_plane
 from connector_cli.composition import control_plane_settings
 from connector_cli.configuration import InvalidConfigurationError, counterparties_of, load_settings
 from connector_cli.settings import ConnectorSettings
@@ -176,6 +176,19 @@ url = "http://127.0.0.1:1"
     }
 
 
+@pytest.mark.parametrize(("host", "refused"), [("127.0.0.1", False), ("10.1.2.3", True)])
+def test_a_data_plane_without_a_token_is_believed_on_this_machine_alone(
+    written: Written, host: str, *, refused: bool
+) -> None:
+    open_plane = '[[data_planes]]\nid = "open"\nurl = "http://127.0.0.1:1"\ntoken_alias = ""\n'
+    settings = load_settings(written(f'{MINIMAL}\n[signaling]\nhost = "{host}"\n{open_plane}'))
+    if not refused:
+        check_for_connector(settings)
+        return
+    problems = problems_of(lambda: check_for_connector(settings))
+    assert set(problems) == {"data_planes[0].token_alias"}
+
+
 @pytest.mark.parametrize("key", ["no key", PUBLIC_KEY[:60]])
 def test_a_key_that_is_none_is_refused(written: Written, key: str) -> None:
     text = MINIMAL + f"[[counterparties]]\nid = 'p'\npublic_key = '''{key}'''\n"
@@ -210,14 +223,6 @@ def test_the_data_plane_gets_the_storage_of_the_file(written: Written) -> None:
     assert (own.storage_endpoint_template, own.max_flows) == ("http://127.0.0.1:1/{account}", 3)
 
 
-def test_the_secrets_that_must_be_there_follow_from_the_settings(written: Written) -> None:
-    settings = load_settings(written(MINIMAL + "[[data_planes]]\nid = 'd'\nurl = 'http://127.0.0.1:1'\n"))
-    assert secrets_of_connector(settings) == ("participant-signing-key", "management-api-key", "signaling-token")
-    assert secrets_of_data_plane(settings) == ("signaling-token", "participant-signing-key")
-    open_to_all = load_settings(written(MINIMAL + "[management]\ninsecure_no_auth = true\n"))
-    assert secrets_of_connector(open_to_all) == ("participant-signing-key",)
-
-
 def test_every_setting_has_a_place_of_one_word(written: Written) -> None:
     """Environment variables split at two underscores, so no key may hold them."""
     settings = load_settings(written())
@@ -225,3 +230,21 @@ def test_every_setting_has_a_place_of_one_word(written: Written) -> None:
     for name in ConnectorSettings.model_fields:
         value = getattr(settings, name)
         assert not [key for key in getattr(type(value), "model_fields", ()) if "__" in key]
+
+
+def test_an_embedded_data_plane_serves_public_on_a_listener_of_its_own(written: Written) -> None:
+    text = "embedded_data_plane = true\n" + MINIMAL
+    alone = load_settings(written(text + "[data_plane]\npublic_url = 'https://data.example'\n"))
+    assert set(problems_of(lambda: check_for_connector(alone))) == {"data_plane.public_url"}
+    taken = load_settings(written(text + "[data_plane.public]\nport = 19194\n"))
+    assert set(problems_of(lambda: check_for_connector(taken))) == {"data_plane.public.port"}
+    settings = load_settings(written(text + "[data_plane.public]\nport = 19196\n"))
+    check_for_connector(settings)
+    assert settings.data_plane.to_data_plane(settings.storage).public_url == "http://127.0.0.1:19196"
+    everywhere = text + "[data_plane.public]\nhost = '0.0.0.0'\nport = 19196\n"
+    assert "public_url is needed" in problems_of(lambda: load_settings(written(everywhere)))["data_plane"]
+
+
+def test_a_data_plane_of_its_own_has_two_listeners_that_differ(written: Written) -> None:
+    settings = load_settings(written(MINIMAL + "[data_plane]\nport = 7000\n[data_plane.public]\nport = 7000\n"))
+    assert set(problems_of(lambda: check_for_data_plane(settings))) == {"data_plane.public.port"}

@@ -11,6 +11,8 @@ from azure_storage.endpoints import StorageEndpoints
 from connector_spi.clock import SystemClock
 from connector_spi.outbound_addresses import OutboundAddressPolicy
 from control_plane.adapters.azure_destination_policy import AzureDestinationPolicy
+from control_plane.adapters.destination_policies import DestinationPolicies
+from control_plane.adapters.http_destination_policy import HttpDestinationPolicy
 from control_plane.adapters.memory_stores import memory_stores
 from control_plane.domain.contract_definition import OfferId
 from control_plane.domain.contract_negotiation import NegotiationState, NegotiationType
@@ -68,7 +70,12 @@ class ProtocolRig:
             stores=self.stores,
             vault=vault,
             addresses=TransferAddresses(vault, self.stores.transfer_processes),
-            destinations=AzureDestinationPolicy(ENDPOINTS),
+            destinations=DestinationPolicies(
+                {
+                    "AzureStorage": AzureDestinationPolicy(ENDPOINTS),
+                    "HttpData": HttpDestinationPolicy(outbound),
+                }
+            ),
             outbound=outbound,
             data_flows=self.data_plane,
             strict_pids=self.strict_pids,

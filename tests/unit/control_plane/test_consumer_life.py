@@ -278,11 +278,14 @@ async def test_a_data_plane_that_is_down_does_not_keep_the_provider_waiting_for_
     assert await rig.run() == "TERMINATED"
 
 
-async def test_a_pause_takes_the_address_of_a_pull_away(rig: TransferRig) -> None:
+async def test_a_start_that_overtakes_the_pause_keeps_the_address_that_it_brought(rig: TransferRig) -> None:
     await started(rig, **PULL)
-    rig.secrets[ALIAS] = "the sealed address"
-    assert await rig.told(E.SUSPEND_BY_COUNTERPARTY) == "SUSPENDED"
-    assert rig.secrets == {}
+    await rig.tell(E.SUSPEND_BY_COUNTERPARTY)
+    # As the receiving side does it: the address first, then the message that it came with.
+    rig.secrets[ALIAS] = "the fresh address"
+    await rig.tell(E.START)
+    assert await rig.run() == "STARTED"
+    assert rig.secrets == {ALIAS: "the fresh address"}
     assert rig.data_plane.calls == [], "this consumer has no data plane"
 
 
@@ -299,3 +302,18 @@ async def test_what_comes_while_the_data_plane_is_told_of_the_start_is_kept(rig:
     await rig.run()
     assert await rig.told(E.START) == "COMPLETED"
     assert rig.data_plane.calls == ["prepare", "notify_started", "suspend", "resume", "complete"]
+
+
+async def test_an_http_push_goes_through_the_data_planes_door_and_completes_on_its_consent(rig: TransferRig) -> None:
+    rig.data_plane.prepares = ("HttpData-PUSH",)
+    rig.data_plane.address = DataAddress(
+        "HttpData", {"endpoint": "https://us.example/public/inbox/x/", "authType": "bearer", "authorization": SAS}
+    )
+    wish = DataAddress("LocalFile", {"path": "received"})
+    await started(rig, transfer_type="HttpData-PUSH", data_destination=wish)
+    [destination] = rig.client.destinations
+    assert destination is not None
+    assert (destination.type, destination.get("authorization")) == ("HttpData", SAS)
+    assert SAS not in repr(await rig.now())
+    assert await rig.told(E.COMPLETE_BY_COUNTERPARTY) == "COMPLETED"
+    assert (rig.data_plane.calls[-1], rig.evidence.calls, rig.secrets) == ("complete", [], {})

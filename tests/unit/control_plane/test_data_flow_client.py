@@ -261,3 +261,12 @@ async def test_an_embedded_data_plane_is_reached_through_its_socket() -> None:
             plane = endpoint("http://embedded", http)
             assert not (await start(client_of(plane, vault=InMemoryVault()))).pending
     assert peer.asked[0][0] == "POST /dataflows/start"
+
+
+async def test_the_token_of_an_http_push_goes_by_the_name_that_its_profile_has_for_it() -> None:
+    peer = PeerDataPlane()
+    destination = DataAddress("HttpData", {"endpoint": "https://them.example/x/", "authType": "bearer"})
+    async with signaling(peer, shares_vault=False) as client:
+        await start(client, data_destination=destination.with_properties(keyName=ALIAS))
+    sent = properties(peer.asked[0][1])
+    assert (sent["authorization"], "secret" in sent, "keyName" in sent) == ("the-sas", False, False)

@@ -1,5 +1,6 @@
 """What clients ask of transfers; the checks of each member are in the tests of the management API."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,7 +8,13 @@ import pytest
 from connector_spi.data_address import DataAddress
 from connector_spi.errors import ConflictError, InvalidInputError, InvalidTransitionError, NotFoundError
 from control_plane.domain.contract_negotiation import NegotiationState
-from control_plane.domain.transfer_process import ResourcePhase, TransferProcessState
+from control_plane.domain.transfer_process import (
+    NO_DESTINATION,
+    ResourcePhase,
+    TransferProcessState,
+    TransferProcessType,
+)
+from control_plane.domain.transfer_state_machine import TransferEvent
 from control_plane.ports.stores import Stores
 from control_plane.services.transfer_process_service import TransferProcessService, TransferRequest
 from tests.control_plane_entities import agreement, negotiation, transfer_process
@@ -15,6 +22,7 @@ from tests.fakes import FakeDataPlane, FakeProvisioner, ManualClock
 from tests.unit.control_plane.transfer_rig import TransferRig
 
 S = TransferProcessState
+E = TransferEvent
 US = "did:web:us"
 
 
@@ -107,6 +115,46 @@ async def test_a_command_is_taken_where_it_can_be_followed(stores: Stores, comma
             continue
         taken.add(state)
     assert taken == states
+
+
+PULL = {"transfer_type": "HttpData-PULL", "data_destination": NO_DESTINATION}
+
+
+async def test_a_client_completes_the_pull_that_it_fetched(rig: TransferRig) -> None:
+    await rig.consumer(**PULL)
+    await rig.run()
+    with pytest.raises(InvalidTransitionError):
+        await service(rig.stores).complete("t-1")
+    assert await rig.told(E.START) == "STARTED"
+    await service(rig.stores).complete("t-1")
+    assert await rig.run() == "COMPLETED"
+    assert rig.client.calls[-1] == "complete_transfer"
+    await service(rig.stores).complete("t-1")
+    assert rig.client.calls.count("complete_transfer") == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"transfer_type": "AzureStorage-PUSH"}, {"data_plane_id": "fetcher"}, {"type": TransferProcessType.PROVIDER}],
+    ids=["push", "fetched by a data plane", "of the provider"],
+)
+async def test_no_client_completes_what_others_deliver(stores: Stores, changes: dict[str, Any]) -> None:
+    facts: dict[str, Any] = {"state": S.STARTED, **PULL, "correlation_id": "pid", **changes}
+    await stores.transfer_processes.create(transfer_process(**facts), due_at=None)
+    with pytest.raises(ConflictError, match="completes when"):
+        await service(stores).complete("t-1")
+
+
+async def test_a_pull_goes_into_storage_only_where_a_data_plane_fetches(stores: Stores) -> None:
+    await agreed(stores)
+    pull = request(transfer_type="HttpData-PULL")
+    with pytest.raises(InvalidInputError, match="dataDestination"):
+        await service(stores).initiate(pull)
+    proxied = request(transfer_type="HttpData-PULL", data_destination=DataAddress("HttpProxy"))
+    assert (await service(stores).initiate(proxied)).state is S.INITIAL
+    fetching = FakeDataPlane()
+    fetching.prepares = ("HttpData-PULL",)
+    assert (await service(stores, fetching).initiate(replace(pull, id="t-2"))).state is S.INITIAL
 
 
 async def test_a_completed_transfer_cannot_be_terminated(stores: Stores) -> None:

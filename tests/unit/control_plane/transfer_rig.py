@@ -72,7 +72,6 @@ class TransferRig:
                 clock=self.clock,
             ),
             data_flows=self.data_plane,
-            addresses=self.addresses,
             client=self.client,
             evidence=self.evidence,
             trusting=frozenset({TRUSTED}),

@@ -32,6 +32,9 @@ from data_plane.services.data_flow_service import DataFlowService
 from data_plane.services.flow_creation import FlowCreation
 from data_plane.services.flow_readiness import FlowReadiness
 from data_plane.services.flow_worker import FlowWorker, WorkerLimits
+from data_plane.services.inbox_grants import InboxGrants
+from data_plane.services.inbox_records import InboxRecords
+from data_plane.services.inbox_writes import InboxLimits, InboxWrites
 from data_plane.services.keyed_locks import KeyedLocks
 from data_plane.services.new_flows import NewFlows
 from data_plane.services.owed_pieces import OwedPieces, Patience
@@ -42,6 +45,7 @@ from data_plane.services.public_grants import PublicGranter
 from data_plane.services.public_reads import PublicReads
 from data_plane.services.received_addresses import ReceivedAddresses
 from data_plane.services.registry import FactoryRegistry
+from data_plane.services.renewed_secret import RenewedSecrets
 from data_plane.services.retry import Backoff
 from data_plane.services.token_renewal import TokenRenewal
 from data_plane.services.wake_up import WakeUp
@@ -87,6 +91,10 @@ class PlaneInMemory:
     answer_within_seconds: float = 5
     start_resumes_suspended: bool = False
     profiles: tuple[TransferProfile, ...] = ()
+    inbox_limits: InboxLimits = field(
+        default_factory=lambda: InboxLimits(uploads=4, object_bytes=64 * 1024 * 1024, block_seconds=5)
+    )
+    inbox_budget: ByteBudget = field(default_factory=lambda: ByteBudget(32 * 1024 * 1024))
     identity: ClientIdentity = field(default_factory=NobodysIdentity)
     callers: CallerCheck | None = None
     body_seconds: float = 30
@@ -105,6 +113,9 @@ class PlaneInMemory:
             profiles=ProfileRegistry(self.profiles),
             preparers=self.preparers,
             granters=FactoryRegistry("granter", self._granters()),
+            inboxes=InboxGrants(
+                public_url="https://public.example", longest_life=timedelta(minutes=1), clock=self.clock
+            ),
             vault=self.vault,
             clock=self.clock,
         )
@@ -172,6 +183,7 @@ class PlaneInMemory:
             sinks=self.sinks,
             preparers=self.preparers,
             granters=self.readiness.granters,
+            inboxes=self.readiness.inboxes,
             datasets=ConfiguredDatasets({"known-dataset": DataAddress("Memory", {"place": "known"})}, {}),
             clock=self.clock,
             accepted_callback=lambda sent: sent or "",
@@ -199,12 +211,30 @@ class PlaneInMemory:
         policy = OutboundAddressPolicy(allowed_hosts=("control-plane.example",))
         registration = ControlPlaneRegistration(known=self.control_planes, vault=self.vault, policy=policy)
         reads = PublicReads(store=self.store, sources=self.sources, clock=self.clock, max_reads=4)
-        return UseCases(creation=creation, flows=flows, registration=registration, reads=reads, renewal=self._renewal())
+        return UseCases(
+            creation=creation,
+            flows=flows,
+            registration=registration,
+            reads=reads,
+            writes=self._writes(),
+            renewal=self._renewal(),
+        )
+
+    def _writes(self) -> InboxWrites:
+        return InboxWrites(
+            store=self.store,
+            sinks=self.sinks,
+            records=InboxRecords(self.journal),
+            budget=self.inbox_budget,
+            clock=self.clock,
+            limits=self.inbox_limits,
+            backoff=QUICK,
+        )
 
     def _renewal(self) -> TokenRenewal:
         return TokenRenewal(
             store=self.store,
-            vault=self.vault,
+            kept=RenewedSecrets(self.vault, self.store),
             identity=self.identity,
             clock=self.clock,
             token_life=timedelta(minutes=1),

@@ -5,11 +5,12 @@ from typing import Any
 import httpx
 import pytest
 
-from connector_spi.errors import ConfigurationError
+from connector_spi.errors import ConfigurationError, UnauthenticatedError
 from connector_spi.signaling import DataFlowStatusMessage
 from data_plane.adapters.callback_targets import CallbackTargets, ConfiguredControlPlane
 from data_plane.adapters.control_plane_http_client import ControlPlaneHttpClient
 from data_plane.adapters.jwt_callers import JwtCallers, JwtRules
+from data_plane.adapters.memory_control_plane_registry import MemoryControlPlaneRegistry
 from data_plane.domain.registered_control_plane import RegisteredControlPlane
 from data_plane.services.callers import AnyOf, SharedToken
 from outbound_http.guarded_client import guarded_client
@@ -130,6 +131,21 @@ async def test_a_token_that_is_not_for_us_or_of_nobody_known_is_401(claims: dict
         }
         answer = await client.get(f"{FLOW}/status", headers=headers)
     assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
+
+
+@pytest.mark.parametrize("subject", ["cp-1\0", "\ud800", "x" * 257, ""])
+async def test_a_subject_that_no_database_keeps_is_not_looked_for(subject: str) -> None:
+    looked_for: list[str] = []
+
+    class Registry(MemoryControlPlaneRegistry):
+        async def find(self, control_plane_id: str) -> RegisteredControlPlane | None:
+            looked_for.append(control_plane_id)
+            return await super().find(control_plane_id)
+
+    callers = JwtCallers(JwtRules(audience="data-plane"), Registry(), guarded=httpx.AsyncClient(), clock=ManualClock())
+    with pytest.raises(UnauthenticatedError):
+        await callers.caller_of(SigningParty().token(sub=subject, aud="data-plane"))
+    assert looked_for == []
 
 
 async def test_a_token_is_good_for_one_message_where_that_is_configured() -> None:

@@ -21,11 +21,13 @@ from data_plane.adapters.http_errors import (
     HttpLengthUnknownError,
     HttpNotFoundError,
     HttpRedirectedError,
+    HttpSourceIsListingError,
     HttpUnavailableError,
 )
 from data_plane.adapters.http_source import HttpDataSource, HttpDataSourceFactory
 from data_plane.domain.errors import SourceObjectChangedError
 from data_plane.domain.object_copy import SourceObject
+from data_plane.services.public_reads import LISTING_TYPE
 from outbound_http.guarded_session import open_guarded_session
 from tests.eventually import eventually
 from tests.http_objects import HttpObjects
@@ -162,6 +164,13 @@ async def test_without_a_version_a_large_copy_is_not_continued_by_another_proces
         found = await described(source)
         with pytest.raises(SourceObjectChangedError, match="names no version"):
             await restarted.read(found, 0, BLOCK)
+
+
+async def test_a_list_of_objects_is_no_object(rig: HttpRig) -> None:
+    rig.server.types["small"] = LISTING_TYPE
+    async with rig.source("small") as source:
+        with pytest.raises(HttpSourceIsListingError, match="several objects"):
+            await described(source)
 
 
 async def test_without_a_version_a_small_object_is_known_by_its_digest(rig: HttpRig) -> None:

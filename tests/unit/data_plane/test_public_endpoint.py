@@ -1,7 +1,7 @@
 """What the reader of an HTTP pull gets at the public endpoint, and who gets nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -11,10 +11,12 @@ import httpx
 import pytest
 
 from connector_spi.data_address import DataAddressMessage
-from connector_spi.errors import SecretNotFoundError, UnauthenticatedError
+from connector_spi.errors import NotFoundError, SecretNotFoundError, UnauthenticatedError
 from data_plane.domain.object_copy import Block, SourceObject
 from data_plane.domain.public_access import EARLIER_LIFE
 from data_plane.services import public_reads
+from data_plane.services.public_grants import flow_id_of, public_key
+from data_plane.signaling_api import public
 from tests.eventually import eventually
 from tests.unit.data_plane.fakes import MemorySource
 from tests.unit.data_plane.plane import PlaneInMemory
@@ -157,6 +159,12 @@ async def test_a_wrong_token_opens_nothing(token: str) -> None:
         assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, "Bearer")
 
 
+@pytest.mark.parametrize("key", ["", "%21%21", "AA", "YQBi", "_w", public_key("a\0b")])
+def test_a_public_name_that_is_none_is_not_looked_for_in_the_database(key: str) -> None:
+    with pytest.raises(NotFoundError):
+        flow_id_of(key)
+
+
 @pytest.mark.parametrize("message", ["suspend", "terminate", "completed"])
 async def test_the_token_is_dead_when_the_flow_does_not_run(message: str) -> None:
     async with reader_of(one_object()) as reader:
@@ -218,6 +226,33 @@ async def test_one_read_too_many_is_refused_for_now() -> None:
         source.go_on.set()
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
     assert [task.result().content for task in reads] == [CONTENT] * 4
+
+
+async def test_readers_that_stand_still_do_not_keep_the_places_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(public, "_SILENCE_SECONDS", 0.05)
+    plane = one_object()
+    async with reader_of(plane) as reader:
+        app = plane.app()
+        headers = [(b"authorization", f"Bearer {reader.token}".encode())]
+        scope = {"type": "http", "method": "GET", "path": reader.path, "query_string": b"", "headers": headers}
+        asgi = {"asgi": {"version": "3.0", "spec_version": "2.4"}, "http_version": "1.1"}
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def taken_by_nobody(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.body":
+                await asyncio.Event().wait()
+
+        async with asyncio.timeout(5):
+            stalled = [app({**scope, **asgi}, receive, taken_by_nobody) for _ in range(4)]
+            ended = await asyncio.gather(*stalled, return_exceptions=True)
+            assert all(isinstance(error, Exception) for error in ended)
+
+            async def read_again() -> bool:
+                return (await reader.get()).status_code == 200
+
+            await eventually(read_again)
 
 
 @dataclass
@@ -293,3 +328,21 @@ async def test_a_suspended_flow_renews_nothing() -> None:
         identity.token = reader.token
         await reader.client.post(f"{FLOW}/suspend", json={"messageId": "m"})
         assert (await reader.renew()).status_code == 400
+
+
+async def test_a_renewal_that_the_end_of_the_flow_overtakes_leaves_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    identity = KnownClient()
+    plane = PlaneInMemory(source=MemorySource({"a": CONTENT}, is_single=True), identity=identity)
+    async with reader_of(plane) as reader:
+        identity.token = reader.token
+        store_secret = plane.vault.store
+
+        async def overtaken(name: str, value: str) -> None:
+            await reader.client.post(f"{FLOW}/completed", json={"messageId": "m"})
+            await plane.until("process-1", "COMPLETED")
+            await store_secret(name, value)
+
+        monkeypatch.setattr(plane.vault, "store", overtaken)
+        answer = await reader.renew()
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
+    assert plane.secrets == {}

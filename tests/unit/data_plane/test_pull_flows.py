@@ -152,12 +152,45 @@ async def test_a_copy_goes_on_at_the_same_place_with_a_fresh_credential_alone(pl
     assert plane.secrets["data-flow-process-1-source"] == ("two" if status == 200 else "one")
 
 
+async def test_a_credential_that_the_end_of_the_flow_overtakes_is_not_left_in_the_vault(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plane = PlaneInMemory()
+    fresh = granted({"place": "theirs", "secret": "two"}, kind="Memory")
+    async with plane.client() as client:
+        await client.post("/dataflows/prepare", json=pull_message(profile="Memory-PULL", metadata=DESTINATION))
+        store_secret = plane.vault.store
+
+        async def overtaken(name: str, value: str) -> None:
+            await client.post(f"{FLOW}/terminate", json={"messageId": "t"})
+            await plane.until("process-1", "TERMINATED")
+            await store_secret(name, value)
+
+        monkeypatch.setattr(plane.vault, "store", overtaken)
+        late = await client.post(f"{FLOW}/started", json={"messageId": "s", "dataAddress": fresh})
+    assert (late.status_code, plane.secrets) == (409, {})
+
+
 async def test_a_copying_consumer_needs_an_address() -> None:
     async with PlaneInMemory().client(working=False) as client:
         await client.post("/dataflows/prepare", json=pull_message(profile="Memory-PULL", metadata=DESTINATION))
         answer = await client.post(f"{FLOW}/started", json={"messageId": "s"})
         status = await client.get(f"{FLOW}/status")
     assert (answer.status_code, status.json()["state"]) == (400, "PREPARED")
+
+
+async def test_the_other_side_cannot_choose_which_of_our_technologies_is_used() -> None:
+    plane = PlaneInMemory()
+    own_disk = granted({"path": "payroll"}, kind="Memory")
+    async with plane.client(working=False) as client:
+        sent = start_message(profile="AzureStorage-PUSH", dataAddress=own_disk)
+        written = await client.post("/dataflows/start", json=sent)
+        fetching = pull_message(processId="p2", profile="HttpData-PULL", metadata=DESTINATION)
+        assert (await client.post("/dataflows/prepare", json=fetching)).status_code == 200
+        read = await client.post("/dataflows/p2/started", json={"messageId": "s", "dataAddress": own_disk})
+    assert (written.status_code, read.status_code) == (400, 400)
+    assert "dataAddress.endpointType" in written.json()["message"]
+    assert "dataAddress.endpointType" in read.json()["message"]
 
 
 @pytest.mark.parametrize("missing", ["refreshToken", "expiresIn"])

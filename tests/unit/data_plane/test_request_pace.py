@@ -92,6 +92,46 @@ async def test_a_pause_that_the_service_asks_for_is_kept() -> None:
         assert loop.time() - began >= 0.19
 
 
+async def test_those_that_wait_for_a_place_keep_the_pause_too() -> None:
+    loop = asyncio.get_running_loop()
+    pace, release = RequestPace(2, monotonic=loop.time), asyncio.Event()
+
+    async def throttled_later() -> None:
+        async with pace.request():
+            await release.wait()
+            raise BusyError("busy", retry_after_seconds=0.2)
+
+    async def queued() -> float:
+        async with pace.request():
+            return loop.time()
+
+    refused = [asyncio.create_task(throttled_later()) for _ in range(2)]
+    await asyncio.sleep(0)
+    waiting = asyncio.create_task(queued())
+    await asyncio.sleep(0)
+    release.set()
+    asked_at = loop.time()
+    assert await waiting - asked_at >= 0.19
+    assert [type(one) for one in await asyncio.gather(*refused, return_exceptions=True)] == [BusyError, BusyError]
+
+
+async def test_a_caller_that_is_cancelled_in_the_pause_gives_its_place_back() -> None:
+    loop = asyncio.get_running_loop()
+    pace = RequestPace(1, monotonic=loop.time)
+    await throttled(pace, pause=0.1)
+
+    async def call() -> None:
+        async with pace.request():
+            pass
+
+    paused = asyncio.create_task(call())
+    await asyncio.sleep(0)
+    paused.cancel()
+    await asyncio.gather(paused, return_exceptions=True)
+    async with asyncio.timeout(1):
+        await call()
+
+
 async def test_a_caller_that_is_cancelled_while_it_waits_takes_no_place() -> None:
     pace, release = RequestPace(1, monotonic=Seconds()), asyncio.Event()
 

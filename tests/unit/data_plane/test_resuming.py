@@ -220,6 +220,24 @@ async def test_a_changed_object_is_copied_in_its_new_version_where_that_is_wante
     assert record.source.size == len(changed)
 
 
+async def test_a_new_version_that_was_sent_before_a_crash_is_known_as_ours_after_it() -> None:
+    run = EngineInMemory(rules=CopyRules(max_objects=1, max_blocks=1, on_source_change="restart"))
+    run.source.contents = {"small": b"first"}
+
+    def change(_name: str, _offset: int) -> None:
+        run.source.before_read = lambda _name, _offset: None
+        run.source.contents["small"] = b"second"
+
+    def crash(_name: str) -> None:
+        raise LeaseLostError("crash")
+
+    run.source.before_read, run.sink.after_commit = change, crash
+    await crashed(run)
+    await run.run()
+    assert run.sink.objects == {"small": b"second"}
+    assert len(run.sink.sent) == 1
+
+
 async def test_a_sink_that_takes_blocks_in_order_gets_them_so_and_begins_again_after_a_failure() -> None:
     run = EngineInMemory(sink=MemorySink(staging=Staging.IN_ORDER))
     run.source.contents = {"large": LARGE}

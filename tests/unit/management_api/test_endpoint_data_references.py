@@ -95,6 +95,15 @@ async def test_what_is_no_pull_of_ours_has_no_reference(
     assert (await api.get("/v3/edrs/unknown/dataaddress")).status_code == 404
 
 
+async def test_the_client_of_a_pull_says_that_it_has_everything(
+    api: httpx.AsyncClient, plane: ControlPlaneOfTests
+) -> None:
+    await running(plane)
+    assert (await api.post("/v3/transferprocesses/t-1/complete")).status_code == 204
+    await running(plane, "t-2", state=TransferProcessState.COMPLETED)
+    assert (await api.get("/v3/edrs/t-2/dataaddress")).status_code == 404
+
+
 async def test_a_pull_needs_no_destination(api: httpx.AsyncClient, plane: ControlPlaneOfTests) -> None:
     await plane.agreed()
     request = {
@@ -108,3 +117,12 @@ async def test_a_pull_needs_no_destination(api: httpx.AsyncClient, plane: Contro
     assert (shown["transferType"], "dataDestination" in shown) == ("HttpData-PULL", False)
     push = await api.post("/v3/transferprocesses", json=request | {"@id": "push-1", "transferType": "HttpData-PUSH"})
     assert push.status_code == 400
+
+
+@pytest.mark.parametrize("state", ["SUSPENDING_REQUESTED", "SUSPENDED", "COMPLETED", "TERMINATED"])
+async def test_a_pull_that_does_not_run_tells_nothing_though_the_vault_holds_its_address(
+    api: httpx.AsyncClient, plane: ControlPlaneOfTests, state: str
+) -> None:
+    await running(plane, state=TransferProcessState[state])
+    answer = await api.get("/v3/edrs/t-1/dataaddress")
+    assert (answer.status_code, "PLANTED" in answer.text) == (404, False)

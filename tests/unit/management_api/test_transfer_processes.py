@@ -167,6 +167,7 @@ async def test_the_state_can_be_polled_alone_and_shows_deprovisioning(
         (TransferProcessState.STARTED, "terminate", 204),
         (TransferProcessState.STARTED, "suspend", 204),
         (TransferProcessState.STARTED, "resume", 409),
+        (TransferProcessState.STARTED, "complete", 409),
         (TransferProcessState.STARTED, "deprovision", 409),
         (TransferProcessState.SUSPENDED, "resume", 204),
         (TransferProcessState.COMPLETED, "terminate", 409),
@@ -184,7 +185,7 @@ async def test_commands_answer_204_or_a_conflict(
     assert (answer.content == b"") is (status == 204)
 
 
-@pytest.mark.parametrize("command", ["terminate", "suspend", "resume", "deprovision"])
+@pytest.mark.parametrize("command", ["terminate", "suspend", "resume", "complete", "deprovision"])
 async def test_commands_on_what_does_not_exist_are_not_found(api: httpx.AsyncClient, command: str) -> None:
     answer = await api.post(f"/v3/transferprocesses/none/{command}")
     assert (answer.status_code, answer.json()[0]["type"]) == (404, "ObjectNotFound")
