@@ -1,7 +1,7 @@
 """PublicReads: what the readers of HTTP pulls get: the objects of a flow's source, read as they are sent on."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -102,7 +102,9 @@ class PublicReads:
         if self._room.locked():
             raise TooManyReadsError("Too many objects are being read. Try again.", retry_after_seconds=5)
 
-    async def content(self, flow: DataFlow, found: SourceObject, start: int, length: int) -> AsyncIterator[bytes]:
+    async def content(
+        self, flow: DataFlow, found: SourceObject, start: int, length: int
+    ) -> AsyncGenerator[bytes, None]:
         """`length` bytes from `start`, piece by piece; breaks off when the flow does not run any more.
 
         Raises:

@@ -5,6 +5,8 @@ The gate of the signaling messages lets it pass; each request proves itself by t
 
 import asyncio
 import logging
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
@@ -98,14 +100,19 @@ def _object(reads: PublicReads, flow: DataFlow, found: SourceObject, request: Re
 
 
 class _Streamed(StreamingResponse):
-    """Breaks off when the reader stands still."""
+    """Breaks off when the reader stands still, and gives the place back at once however it ends."""
+
+    def __init__(self, content: AsyncGenerator[bytes, None], *, status_code: int, headers: dict[str, str]) -> None:
+        super().__init__(content, status_code=status_code, headers=headers)
+        self._content = content
 
     async def stream_response(self, send: Send) -> None:
         async def in_time(message: Message) -> None:
             async with asyncio.timeout(_SILENCE_SECONDS):
                 await send(message)
 
-        await super().stream_response(in_time)
+        async with aclosing(self._content):
+            await super().stream_response(in_time)
 
 
 def _headers(found: SourceObject) -> dict[str, str]:

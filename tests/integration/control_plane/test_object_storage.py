@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
-import aiohttp
 import pytest
 
 from azure_storage.account_keys import AccountKeys
@@ -26,7 +25,7 @@ from azure_storage.markers import (
 )
 from azure_storage.receipt_signature import signed
 from azure_storage.sas import SasToken
-from azure_storage.session import open_storage_session
+from azure_storage.session import StorageSession, open_storage_session
 from connector_spi.clock import SystemClock
 from connector_spi.data_address import DataAddress
 from connector_spi.errors import ConnectorError, InvalidInputError, PermanentError, SecretNotFoundError
@@ -82,7 +81,7 @@ class Destination:
 
 
 @pytest.fixture
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
+async def session() -> AsyncIterator[StorageSession]:
     async with open_storage_session() as session:
         yield session
 
@@ -98,13 +97,13 @@ def secrets(azurite: AzuriteForTests) -> dict[str, str]:
 
 
 @pytest.fixture
-def storage(endpoints: StorageEndpoints, secrets: dict[str, str], session: aiohttp.ClientSession) -> ObjectStorage:
+def storage(endpoints: StorageEndpoints, secrets: dict[str, str], session: StorageSession) -> ObjectStorage:
     keys = AccountKeys(InMemoryVault(secrets))
     return ObjectStorage(endpoints=endpoints, account_keys=keys, clock=SystemClock(), session=session)
 
 
 @pytest.fixture
-def blocks(session: aiohttp.ClientSession) -> BlockBlobClient:
+def blocks(session: StorageSession) -> BlockBlobClient:
     return BlockBlobClient(session)
 
 

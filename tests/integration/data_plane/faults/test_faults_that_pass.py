@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from azure_storage import signed_requests
+from azure_storage import http_pool
 from data_plane.domain.object_copy import CopyMode
 from tests.fault_proxy import StorageRequest, faults
 from tests.fault_proxy.faults import Fault, named
@@ -95,7 +95,7 @@ async def test_a_service_that_names_a_pause_is_given_it(stage: FaultStage) -> No
 async def test_a_request_that_is_never_answered_is_given_up_and_made_again(
     stage: FaultStage, monkeypatch: pytest.MonkeyPatch, operation: str, silence: Fault
 ) -> None:
-    monkeypatch.setattr(signed_requests, "SILENCE_SECONDS", 0.3)
+    monkeypatch.setattr(http_pool, "SILENCE_SECONDS", 0.3)
     await stage.put_some()
     stage.configured(copy_mode="streamed")
     silent = stage.proxy.inject(silence, operation)
