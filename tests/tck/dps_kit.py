@@ -1,95 +1,50 @@
-"""`make tck-dps`: the public conformance kit of Data Plane Signaling (dps-tck 1.2.0) against our data plane.
+"""`make tck-dps`: the public conformance kit of Data Plane Signaling (dps-tck 1.2.0) against our planes.
 
-Fails on anything but 28 successful tests, and when the kit cannot be fetched.
+Exit status 0: all 28 tests of a data plane and all 10 of a control plane were successful. 3: the registry that Maven
+reaches does not hold the kit, so nothing was run. 1: anything else. (`make` itself turns both into its own 2.)
+
+The environment variable `DPS_TCK_LIB` names a folder of jars to run instead of asking Maven: the kit and all that it
+needs.
 """
 
-import subprocess
+import asyncio
+import os
 import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from socket import socket
 from typing import Final
 
-from tests.tck import java_kit
-from tests.tck.scripted_plane import ASYNCHRONOUS, COMPLETING, HELD
+from tests.tck import dps_kit_control_plane, dps_kit_data_plane, java_kit
 
 HERE: Final = Path(__file__).parent
 RUN: Final = HERE.parent.parent / ".run" / "tck"
-MAIN: Final = "org.eclipse.dataspacetck.dps.DpsTckSuite"
-DATA_PLANE_TESTS: Final = 28
-_READY_SECONDS: Final = 30
-
-_SENTINELS: Final = {
-    **{f"DP_{kind}_04_01_AGREEMENTID": ASYNCHRONOUS for kind in ("C_PULL", "P_PULL", "C_PUSH", "P_PUSH")},
-    **{f"DP_{kind}_03_01_AGREEMENTID": COMPLETING for kind in ("C_PULL", "P_PUSH")},
-    **{f"DP_C_HTTP_PULL_0{number}_01_DATASETID": HELD for number in (1, 2)},
-}
-"""What tells our scripted data plane apart what the kit's messages do not."""
-
-
-def data_plane_configuration(*, own_url: str, kit_url: str) -> str:
-    """The kit's properties for its data-plane tests."""
-    port = kit_url.rpartition(":")[2]
-    properties = {
-        "dataspacetck.ansi": "false",
-        "dataspacetck.callback.address": kit_url,
-        "dataspacetck.host": "127.0.0.1",
-        "dataspacetck.port": port,
-        "dataspacetck.test.package": "org.eclipse.dataspacetck.dps.verification.dataplane",
-        "dataspacetck.dps.dataplane.url": own_url,
-        "dataspacetck.dps.dataplane.counterparty.id": f"did:web:localhost%3A{port}",
-        **_SENTINELS,
-    }
-    return "".join(f"{name}={value}\n" for name, value in properties.items())
+FAILED: Final = 1
+NOT_IN_REGISTRY: Final = 3
 
 
 def main() -> int:
-    """Fetch, run, count; the exit code."""
+    """Fetch, run, count; the exit status."""
     RUN.mkdir(parents=True, exist_ok=True)
     try:
-        library = java_kit.fetched(HERE / "pom.xml", RUN / "dps-tck")
+        library = _library()
+    except java_kit.KitNotInRegistryError as error:
+        sys.stderr.write(f"{error}\n")
+        return NOT_IN_REGISTRY
     except java_kit.KitUnavailableError as error:
         sys.stderr.write(f"{error}\n")
-        return 1
-    own_url, kit_url = f"http://127.0.0.1:{_free_port()}", f"http://localhost:{_free_port()}"
-    configuration = RUN / "dps-data-plane.properties"
-    configuration.write_text(data_plane_configuration(own_url=own_url, kit_url=kit_url))
-    with _data_plane(own_url, kit_url):
-        report = java_kit.run(library, MAIN, configuration, RUN / "dps-data-plane.log")
-    sys.stdout.write(f"dps-tck, data plane: {report}\n")
-    return 0 if report.passed(DATA_PLANE_TESTS) else 1
+        return FAILED
+    data_plane = dps_kit_data_plane.run_kit(library, RUN)
+    sys.stdout.write(f"dps-tck, data plane: {data_plane}\n")
+    control_plane = asyncio.run(dps_kit_control_plane.run_kit(library, RUN))
+    sys.stdout.write(f"dps-tck, control plane: {control_plane}\n")
+    passed = data_plane.passed(dps_kit_data_plane.DATA_PLANE_TESTS) and control_plane.passed(
+        dps_kit_control_plane.CONTROL_PLANE_TESTS
+    )
+    return 0 if passed else FAILED
 
 
-@contextmanager
-def _data_plane(own_url: str, kit_url: str) -> Iterator[None]:
-    process = subprocess.Popen([sys.executable, "-m", "tests.tck.data_plane_program", own_url, kit_url])
-    try:
-        _wait_until_ready(f"{own_url}/api/check/readiness")
-        yield
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _wait_until_ready(url: str) -> None:
-    ends = time.monotonic() + _READY_SECONDS
-    while time.monotonic() < ends:
-        try:
-            with urllib.request.urlopen(url, timeout=1):  # noqa: S310 - our own loopback address
-                return
-        except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.1)
-    raise TimeoutError(f"The data plane did not answer at {url} within {_READY_SECONDS} seconds.")
-
-
-def _free_port() -> int:
-    with socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _library() -> Path:
+    given = os.environ.get("DPS_TCK_LIB")
+    return java_kit.given(Path(given)) if given else java_kit.fetched(HERE / "pom.xml", RUN / "dps-tck")
 
 
 if __name__ == "__main__":

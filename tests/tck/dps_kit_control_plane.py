@@ -1,10 +1,6 @@
-"""The public conformance kit of Data Plane Signaling (dps-tck 1.2.0) against our control plane.
-
-`python -m tests.tck.dps_kit_control_plane` fails on anything but 10 successful tests, and when the kit cannot be had.
-"""
+"""The public conformance kit of Data Plane Signaling (dps-tck 1.2.0) against our control plane."""
 
 import asyncio
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -19,9 +15,6 @@ from tests.tck.control_plane_under_test import (
 )
 from tests.tck.kit_report import KitReport
 
-HERE: Final = Path(__file__).parent
-RUN: Final = HERE.parent.parent / ".run" / "tck"
-MAIN: Final = "org.eclipse.dataspacetck.dps.DpsTckSuite"
 CONTROL_PLANE_TESTS: Final = 10
 _SEQUENCES: Final = ("01_01", "01_02", "02_01", "02_02", "03_01")
 _AGREEMENTS: Final = {
@@ -46,28 +39,12 @@ def control_plane_configuration(cut: ControlPlaneUnderTest, *, kit_url: str) -> 
     return "".join(f"{name}={value}\n" for name, value in properties.items())
 
 
-async def run_kit(library: Path) -> KitReport:
-    """Run the kit's control-plane tests against a control plane in this process."""
+async def run_kit(library: Path, folder: Path) -> KitReport:
+    """Run the kit's control-plane tests against a control plane in this process; its files go to `folder`."""
     with closing(loopback_socket()) as probe:
         kit_url = f"http://localhost:{probe.getsockname()[1]}"
     async with control_plane_under_test(kit_url) as cut:
-        configuration = RUN / "dps-control-plane.properties"
+        configuration = folder / "dps-control-plane.properties"
         configuration.write_text(control_plane_configuration(cut, kit_url=kit_url))
-        return await asyncio.to_thread(java_kit.run, library, MAIN, configuration, RUN / "dps-control-plane.log")
-
-
-def main() -> int:
-    """Fetch, run, count; the exit code."""
-    RUN.mkdir(parents=True, exist_ok=True)
-    try:
-        library = java_kit.fetched(HERE / "pom.xml", RUN / "dps-tck")
-    except java_kit.KitUnavailableError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    report = asyncio.run(run_kit(library))
-    sys.stdout.write(f"dps-tck, control plane: {report}\n")
-    return 0 if report.passed(CONTROL_PLANE_TESTS) else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        log = folder / "dps-control-plane.log"
+        return await asyncio.to_thread(java_kit.run, library, java_kit.DPS_MAIN, configuration, log)

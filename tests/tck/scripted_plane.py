@@ -137,11 +137,11 @@ class EveryDataset:
         return None if dataset_id == HELD else DataAddress(SCRIPTED)
 
 
-def _profile(name: str, direction: Direction) -> TransferProfile:
+def _profile(name: str, direction: Direction, address_type: str) -> TransferProfile:
     return TransferProfile(
         name=name,
         direction=direction,
-        address_type=SCRIPTED,
+        address_type=address_type,
         answers_later=lambda message: message.agreement_id == ASYNCHRONOUS,
     )
 
@@ -150,7 +150,10 @@ FACTORIES: Final = Factories(
     sources={SCRIPTED: ScriptedSource()}, sinks={SCRIPTED: ScriptedSink(), KITS_ADDRESS_TYPE: ScriptedSink()}
 )
 EXTENSIONS: Final = Extensions(
-    profiles=(_profile("http-pull", Direction.PULL), _profile("http-push", Direction.PUSH)),
+    profiles=(
+        _profile("http-pull", Direction.PULL, SCRIPTED),
+        _profile("http-push", Direction.PUSH, KITS_ADDRESS_TYPE),
+    ),
     preparers={SCRIPTED: ScriptedPreparer()},
     granters={SCRIPTED: ScriptedGranter()},
     datasets=EveryDataset(),

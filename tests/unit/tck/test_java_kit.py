@@ -10,7 +10,7 @@ from tests.tck import dps_kit, java_kit
 ABSENT = (
     "[ERROR] Failed to execute goal on project conformance-kits: Could not resolve dependencies for project "
     "dataspace-connector:conformance-kits:jar:1: Could not find artifact "
-    "org.eclipse.dataspacetck.dps:dps-tck:jar:1.2.0 in central (https://registry.example/maven2) -> [Help 1]"
+    "org.eclipse.dataspacetck.dps:dps-tck:jar:1.2.0 in central -> [Help 1]"
 )
 UNREACHABLE = (
     "[ERROR] Could not transfer artifact org.eclipse.dataspacetck.dps:dps-tck:pom:1.2.0 from/to central: "
