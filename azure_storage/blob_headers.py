@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlencode
 
-import aiohttp
-
 from azure_storage.errors import ChecksumMismatchError, Refusal
+from azure_storage.http_messages import Answer
 from azure_storage.metadata import metadata_headers
 from connector_spi.errors import InvalidInputError
 
@@ -57,9 +56,7 @@ def checksum_headers(md5: bytes | None, crc64: bytes | None, *, prefix: str = ""
     return {name: base64_text(checksum) for name, checksum in checksums.items() if checksum is not None}
 
 
-def check_answered_checksums(
-    operation: str, resource: str, sent: Mapping[str, str], answer: aiohttp.ClientResponse
-) -> None:
+def check_answered_checksums(operation: str, resource: str, sent: Mapping[str, str], answer: Answer) -> None:
     """The service answers the checksum that it computed itself; without one sent there is nothing to compare.
 
     Raises:

@@ -8,8 +8,6 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
-import aiohttp
-
 from azure_storage.blob_headers import (
     CRC64,
     MD5,
@@ -20,11 +18,11 @@ from azure_storage.blob_headers import (
     checksum_headers,
     write_condition,
 )
-from azure_storage.block_body import Buffer
 from azure_storage.crc64 import crc64_from_header
 from azure_storage.listed_object import DEFAULT_CONTENT_TYPE
 from azure_storage.sas import SignedUrl
-from azure_storage.signed_requests import CALL_SECONDS, SignedRequests, unavailable
+from azure_storage.session import StorageSession
+from azure_storage.signed_requests import CALL_SECONDS, Buffer, SignedRequests
 from connector_spi.clock import Clock
 
 _OK: Final = 200
@@ -36,7 +34,7 @@ class BlockBlobClient:
     """Reads and writes block blobs; `url` is always a blob's URL with its SAS (`SasToken.applied_to`)."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, *, clock: Clock | None = None, call_seconds: float = CALL_SECONDS
+        self, session: StorageSession, *, clock: Clock | None = None, call_seconds: float = CALL_SECONDS
     ) -> None:
         self._requests = SignedRequests(session, clock=clock, call_seconds=call_seconds)
 
@@ -53,16 +51,8 @@ class BlockBlobClient:
         if length:
             headers["Range"] = f"bytes={offset}-{offset + length - 1}"
         buffer = bytearray(length)
-        filled = 0
-        async with self._requests.send("GET", url, "Get Blob", _PARTIAL if length else _OK, headers=headers) as answer:
-            with memoryview(buffer) as view:
-                async for chunk in answer.content.iter_any():
-                    if filled + len(chunk) > length:
-                        raise unavailable("Get Blob", url, f"more than {length} bytes came")
-                    view[filled : filled + len(chunk)] = chunk
-                    filled += len(chunk)
-        if filled != length:
-            raise unavailable("Get Blob", url, f"{filled} of {length} bytes came")
+        status = _PARTIAL if length else _OK
+        await self._requests.send("GET", url, "Get Blob", status, headers=headers, into=buffer)
         return buffer
 
     async def put_block(
@@ -86,11 +76,11 @@ class BlockBlobClient:
             ChecksumMismatchError: what arrived is not what was sent (transient).
         """
         operation, checksums = "Put Block", checksum_headers(content_md5, content_crc64)
-        async with self._requests.send(
+        answer = await self._requests.send(
             "PUT", url, operation, _CREATED, headers=checksums, query=block_query(block_id), body=body
-        ) as answer:
-            check_answered_checksums(operation, url.resource, checksums, answer)
-            return crc64_from_header(answer.headers.get(CRC64))
+        )
+        check_answered_checksums(operation, url.resource, checksums, answer)
+        return crc64_from_header(answer.headers.get(CRC64))
 
     async def put_block_list(
         self,
@@ -165,9 +155,9 @@ class BlockBlobClient:
         checksums = checksum_headers(content_md5, content_crc64)
         headers = blob_headers(content_type, content_encoding, metadata, tags) | write_condition(overwrite=overwrite)
         headers |= checksums | {"x-ms-blob-type": "BlockBlob"}
-        async with self._requests.send("PUT", url, "Put Blob", _CREATED, headers=headers, body=body) as answer:
-            check_answered_checksums("Put Blob", url.resource, checksums, answer)
-            return answer.headers.get("ETag", "")
+        answer = await self._requests.send("PUT", url, "Put Blob", _CREATED, headers=headers, body=body)
+        check_answered_checksums("Put Blob", url.resource, checksums, answer)
+        return answer.headers.get("ETag", "")
 
     async def _commit(
         self,
@@ -179,7 +169,7 @@ class BlockBlobClient:
         items = "".join(f"<{state}>{base64_text(block_id.encode())}</{state}>" for block_id in block_ids)
         body = f'<?xml version="1.0" encoding="utf-8"?><BlockList>{items}</BlockList>'.encode()
         headers[MD5] = base64_text(hashlib.md5(body, usedforsecurity=False).digest())
-        async with self._requests.send(
+        answer = await self._requests.send(
             "PUT", url, "Put Block List", _CREATED, headers=headers, query="comp=blocklist", body=body
-        ) as answer:
-            return answer.headers.get("ETag", "")
+        )
+        return answer.headers.get("ETag", "")

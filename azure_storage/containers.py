@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Final
 
-import aiohttp
 from azure.core.exceptions import HttpResponseError
 from azure.storage.blob import AccessPolicy
 from azure.storage.blob.aio import BlobLeaseClient, ContainerClient
@@ -34,6 +33,7 @@ from azure_storage.object_names import check_container
 from azure_storage.sas import SasToken
 from azure_storage.sdk_clients import SdkClients
 from azure_storage.service_sas import SasTerms, blob_read_sas, container_policy_sas, container_read_sas
+from azure_storage.session import StorageSession
 from azure_storage.signed_requests import SignedRequests
 from connector_spi.clock import Clock
 
@@ -59,7 +59,7 @@ class ObjectStorage:
         endpoints: StorageEndpoints,
         account_keys: AccountKeys,
         clock: Clock,
-        session: aiohttp.ClientSession,
+        session: StorageSession,
         call_seconds: float = CALL_SECONDS,
     ) -> None:
         self._endpoints = endpoints

@@ -7,7 +7,7 @@ hold a query string, so no signature.
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from connector_spi.errors import PermanentError, TransientError
+from connector_spi.errors import ConflictError, PermanentError, TransientError
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class ContainerNotOursError(StorageRefusedError):
     remedy = "Delete it by hand if it is not needed."
 
 
-class BlobAlreadyExistsError(StorageRefusedError):
+class BlobAlreadyExistsError(StorageRefusedError, ConflictError):
     """A blob of this name is there, and is not overwritten."""
 
     code = "BlobAlreadyExists"

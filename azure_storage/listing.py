@@ -74,10 +74,9 @@ class Listing:
             )
             token = container_list_sas(self.account, self.container, account_key=key, terms=terms, tags=with_tags)
             url = token.applied_to(self.endpoints.container_url(self.account, self.container))
-            async with self.requests.send("GET", url, _OPERATION, _OK, headers={}, query=query) as answer:
-                body = await answer.read()
+            answer = await self.requests.send("GET", url, _OPERATION, _OK, headers={}, query=query)
             try:
-                return parsed_page(body, with_tags=with_tags)
+                return parsed_page(answer.body, with_tags=with_tags)
             except (ValueError, KeyError) as error:
                 raise unavailable(_OPERATION, url, str(error)) from error
 

@@ -17,7 +17,7 @@ from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 from azure_storage.endpoints import StorageEndpoints
 from azure_storage.error_catalogue import error_of
 from azure_storage.errors import StorageUnavailableError
-from azure_storage.session import STORAGE_API_VERSION
+from azure_storage.session import STORAGE_API_VERSION, StorageSession
 
 _CONNECT_SECONDS: Final = 10
 
@@ -31,12 +31,10 @@ class _AccountClient:
 class SdkClients:
     """One service client per account, made anew when the account's key changes."""
 
-    def __init__(
-        self, endpoints: StorageEndpoints, session: aiohttp.ClientSession, *, read_timeout_seconds: float
-    ) -> None:
+    def __init__(self, endpoints: StorageEndpoints, session: StorageSession, *, read_timeout_seconds: float) -> None:
         self._endpoints = endpoints
         self._read_timeout_seconds = read_timeout_seconds
-        self._transport = AioHttpTransport(session=session, session_owner=False)
+        self._transport = AioHttpTransport(session=session.sdk, session_owner=False)
         self._accounts: dict[str, _AccountClient] = {}
 
     def container(self, account: str, container: str, key: str) -> ContainerClient:

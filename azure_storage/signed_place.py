@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Final
 
-import aiohttp
 from azure.core.exceptions import HttpResponseError
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.storage.blob.aio import ContainerClient
@@ -17,7 +16,7 @@ from azure_storage.markers import is_marker
 from azure_storage.receipt_place import PlacedObject
 from azure_storage.sas import SasToken, SignedUrl
 from azure_storage.sdk_clients import sdk_errors
-from azure_storage.session import STORAGE_API_VERSION
+from azure_storage.session import STORAGE_API_VERSION, StorageSession
 from connector_spi.errors import TransientError
 
 CHUNK_BYTES: Final = 4 * 1024 * 1024
@@ -38,7 +37,7 @@ class SignedPlace:
         account: str,
         container: str,
         folder: str = "",
-        session: aiohttp.ClientSession,
+        session: StorageSession,
     ) -> None:
         self._token = token
         self._endpoints, self._account, self._container = endpoints, account, container
@@ -48,7 +47,7 @@ class SignedPlace:
         self._client = ContainerClient.from_container_url(
             endpoints.container_url(account, container),
             credential=token.query,
-            transport=AioHttpTransport(session=session, session_owner=False),
+            transport=AioHttpTransport(session=session.sdk, session_owner=False),
             api_version=STORAGE_API_VERSION,
             retry_total=0,
         )

@@ -130,7 +130,8 @@ class ProcessTree:
 
 
 def _high_water_mark(pid: int) -> int:
+    """0 for a process that has ended and that nobody has waited for yet: it holds no memory any more."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * _KIBIBYTE
-    raise BenchmarkError(f"/proc/{pid}/status tells no peak of memory.")
+    return 0

@@ -117,7 +117,7 @@ class DataFlowError(BaseModel):
 
 
 class DataFlowStatusMessage(SignalingMessage):
-    """Answer to prepare, start and resume; body of the call-backs prepared, started, completed, errored, progress, suspended."""
+    """Answer to prepare, start and resume; body of the call-backs (prepared, started, completed, errored, ...)."""
 
     data_flow_id: str | None = Field(default=None, alias="dataFlowId", max_length=256)
     state: DataFlowState | None = None

@@ -81,6 +81,8 @@ async def open_guarded_session(
         # By itself aiohttp sends a request once more when a kept connection breaks before the answer.
         session._retry_connection = False  # noqa: SLF001 - there is no public switch
         yield GuardedSession(session, policy)
+    # What the session has closed is closed in the loop's next turn; a loop that ends before leaves the sockets open.
+    await asyncio.sleep(0)
 
 
 class _CheckingResolver(AbstractResolver):

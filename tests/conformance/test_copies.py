@@ -137,9 +137,6 @@ class Pair:
         return set(await self.to_place.delivered()) & {".complete", ".failed"}
 
 
-# A read that is cancelled while aiohttp connects may leave the half-made socket to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
-
 AZURE = pytest.param("azure", marks=pytest.mark.azurite)
 SOURCES = ["memory", AZURE, "http", "http in one pass", "local"]
 SINKS = ["memory", AZURE, "http", "local"]

@@ -11,7 +11,7 @@ from tests.end_to_end.stage import Stage, two_organisations
 from tests.postgres_server import PostgresServer, installed_binaries
 
 
-@pytest_asyncio.fixture(scope="package", loop_scope="session")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def stage(azurite: AzuriteForTests, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     """Shared by the tests of this folder; each uses assets and process ids of its own."""
     async with two_organisations(azurite, tmp_path_factory.mktemp("organisations"), "shared-outbox") as running:

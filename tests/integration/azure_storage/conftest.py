@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-import aiohttp
 import pytest
 
 from azure_storage.account_keys import AccountKeys
@@ -12,7 +11,7 @@ from azure_storage.containers import ObjectStorage
 from azure_storage.copy_client import BlobCopyClient
 from azure_storage.endpoints import StorageEndpoints
 from azure_storage.sas import SasToken, SignedUrl
-from azure_storage.session import open_storage_session
+from azure_storage.session import StorageSession, open_storage_session
 from connector_spi.clock import SystemClock
 from tests.conftest import AzuriteForTests
 from vault_adapters.memory import InMemoryVault
@@ -34,31 +33,29 @@ def secrets(azurite: AzuriteForTests) -> dict[str, str]:
 
 
 @pytest.fixture
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
+async def session() -> AsyncIterator[StorageSession]:
     async with open_storage_session() as session:
         yield session
 
 
-def object_storage(
-    endpoints: StorageEndpoints, secrets: dict[str, str], session: aiohttp.ClientSession
-) -> ObjectStorage:
+def object_storage(endpoints: StorageEndpoints, secrets: dict[str, str], session: StorageSession) -> ObjectStorage:
     """With a vault that holds these secrets."""
     keys = AccountKeys(InMemoryVault(secrets))
     return ObjectStorage(endpoints=endpoints, account_keys=keys, clock=SystemClock(), session=session)
 
 
 @pytest.fixture
-def storage(endpoints: StorageEndpoints, secrets: dict[str, str], session: aiohttp.ClientSession) -> ObjectStorage:
+def storage(endpoints: StorageEndpoints, secrets: dict[str, str], session: StorageSession) -> ObjectStorage:
     return object_storage(endpoints, secrets, session)
 
 
 @pytest.fixture
-def blocks(session: aiohttp.ClientSession) -> BlockBlobClient:
+def blocks(session: StorageSession) -> BlockBlobClient:
     return BlockBlobClient(session)
 
 
 @pytest.fixture
-def copies(session: aiohttp.ClientSession) -> BlobCopyClient:
+def copies(session: StorageSession) -> BlobCopyClient:
     return BlobCopyClient(session)
 
 

@@ -1,6 +1,5 @@
 import asyncio
 
-import aiohttp
 import pytest
 from azure.storage.blob.aio import ContainerClient
 
@@ -16,7 +15,7 @@ from azure_storage.errors import (
     ResourceNotFoundError,
     StorageUnavailableError,
 )
-from azure_storage.session import STORAGE_API_VERSION
+from azure_storage.session import STORAGE_API_VERSION, StorageSession
 from connector_cli.azurite import new_account_key
 from connector_spi.errors import InvalidInputError, SecretNotFoundError
 from tests.conftest import AzuriteForTests
@@ -157,7 +156,7 @@ async def test_an_account_that_does_not_exist_is_refused(
 
 
 async def test_a_service_that_is_down_is_transient(
-    session: aiohttp.ClientSession, storage: ObjectStorage, secrets: dict[str, str], container_name: str
+    session: StorageSession, storage: ObjectStorage, secrets: dict[str, str], container_name: str
 ) -> None:
     down = object_storage(StorageEndpoints("http://127.0.0.1:1/{account}"), secrets, session)
     with pytest.raises(StorageUnavailableError, match=container_name):

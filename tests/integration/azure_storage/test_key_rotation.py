@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import aiohttp
 import pytest
 
 from azure_storage.block_client import BlockBlobClient
@@ -10,6 +9,7 @@ from azure_storage.containers import ObjectStorage
 from azure_storage.endpoints import StorageEndpoints
 from azure_storage.errors import AuthorizationFailureError
 from azure_storage.sas import SasToken
+from azure_storage.session import StorageSession
 from connector_cli.azurite import new_account_key, running_azurite
 from tests.integration.azure_storage.conftest import ACCOUNT, PROCESS, object_storage
 
@@ -18,9 +18,7 @@ pytestmark = [pytest.mark.azurite, pytest.mark.usefixtures("azurite")]
 CONTAINER = "rotated"
 
 
-async def test_minting_listing_and_reading_each_go_on_with_the_new_key(
-    tmp_path: Path, session: aiohttp.ClientSession
-) -> None:
+async def test_minting_listing_and_reading_each_go_on_with_the_new_key(tmp_path: Path, session: StorageSession) -> None:
     secrets = {ACCOUNT: new_account_key()}
     async with running_azurite(accounts=secrets, data_folder=tmp_path) as before:
         endpoints = StorageEndpoints(before.endpoint_template)
@@ -45,12 +43,12 @@ async def test_minting_listing_and_reading_each_go_on_with_the_new_key(
         await _read(session, endpoints, await signing.mint_read_sas(ACCOUNT, CONTAINER, lifetime_seconds=600))
 
 
-async def _write(session: aiohttp.ClientSession, endpoints: StorageEndpoints, token: SasToken) -> str:
+async def _write(session: StorageSession, endpoints: StorageEndpoints, token: SasToken) -> str:
     url = token.applied_to(endpoints.blob_url(ACCOUNT, CONTAINER, "a"))
     return await BlockBlobClient(session).put_blob(url, b"content", overwrite=True)
 
 
-async def _read(session: aiohttp.ClientSession, endpoints: StorageEndpoints, token: SasToken) -> None:
+async def _read(session: StorageSession, endpoints: StorageEndpoints, token: SasToken) -> None:
     """Read the blob whatever its ETag is."""
     url = token.applied_to(endpoints.blob_url(ACCOUNT, CONTAINER, "a"))
     assert await BlockBlobClient(session).get_range(url, offset=0, length=7, if_match="*") == b"content"

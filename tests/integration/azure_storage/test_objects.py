@@ -1,6 +1,5 @@
 import hashlib
 
-import aiohttp
 import pytest
 
 from azure_storage import containers
@@ -8,6 +7,7 @@ from azure_storage.block_client import BlockBlobClient
 from azure_storage.containers import ObjectStorage, Tags
 from azure_storage.errors import BlobNotFoundError, BlobTooLargeError, ContainerNotFoundError
 from azure_storage.metadata import percent_decoded, percent_encoded
+from azure_storage.session import StorageSession
 from tests.integration.azure_storage.conftest import ACCOUNT, Place, object_storage
 
 pytestmark = pytest.mark.azurite
@@ -58,7 +58,7 @@ async def test_a_listing_goes_on_over_its_pages(
 
 async def test_a_listing_goes_on_in_another_process_where_it_stopped(
     secrets: dict[str, str],
-    session: aiohttp.ClientSession,
+    session: StorageSession,
     blocks: BlockBlobClient,
     place: Place,
     monkeypatch: pytest.MonkeyPatch,

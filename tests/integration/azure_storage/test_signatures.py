@@ -1,6 +1,5 @@
 from datetime import UTC, datetime, timedelta
 
-import aiohttp
 import pytest
 from yarl import URL
 
@@ -18,7 +17,7 @@ from azure_storage.errors import (
 )
 from azure_storage.sas import SasToken
 from azure_storage.service_sas import SasTerms, container_read_sas
-from azure_storage.session import open_storage_session
+from azure_storage.session import StorageSession, open_storage_session
 from connector_cli.azurite import new_account_key
 from tests.conftest import AzuriteForTests
 from tests.integration.azure_storage.conftest import ACCOUNT, Place, object_storage
@@ -48,7 +47,7 @@ async def test_a_write_signature_does_nothing_but_write(place: Place, method: st
     url = place.write.applied_to(place.endpoints.container_url(ACCOUNT, place.container) + path)
     async with (
         open_storage_session() as session,
-        session.request(method, URL(url.secret_text(query), encoded=True)) as answer,
+        session.sdk.request(method, URL(url.secret_text(query), encoded=True)) as answer,
     ):
         assert answer.status == 403
 
@@ -133,7 +132,7 @@ async def test_minting_again_prolongs_what_was_staged_under_the_first_signature(
 
 
 async def test_a_signature_that_allows_tags_is_still_for_writing_alone(
-    storage: ObjectStorage, session: aiohttp.ClientSession, blocks: BlockBlobClient, place: Place
+    storage: ObjectStorage, session: StorageSession, blocks: BlockBlobClient, place: Place
 ) -> None:
     token = await storage.mint_write_sas(
         ACCOUNT, place.container, policy_id="tagging", lifetime_seconds=600, allow_tags=True
@@ -142,10 +141,10 @@ async def test_a_signature_that_allows_tags_is_still_for_writing_alone(
     etag = await blocks.put_blob(url, b"a", tags={"project": "x"})
     assert (await storage.get_object(ACCOUNT, place.container, "a", tags=Tags.REQUIRE)).tags == {"project": "x"}
     body = b'<?xml version="1.0" encoding="utf-8"?><Tags><TagSet></TagSet></Tags>'
-    async with session.put(URL(url.secret_text("comp=tags"), encoded=True), data=body) as answer:
+    async with session.sdk.put(URL(url.secret_text("comp=tags"), encoded=True), data=body) as answer:
         assert answer.status == 204
     without = place.to_write("a")
-    async with session.put(URL(without.secret_text("comp=tags"), encoded=True), data=body) as answer:
+    async with session.sdk.put(URL(without.secret_text("comp=tags"), encoded=True), data=body) as answer:
         assert answer.status == 403
     with pytest.raises(AuthorizationPermissionMismatchError):
         await blocks.get_range(url, offset=0, length=1, if_match=etag)
@@ -182,14 +181,14 @@ async def test_a_read_signature_for_one_blob_reads_no_other_and_writes_nothing(
         await blocks.put_blob(url, b"x", overwrite=True)
 
 
-async def test_a_read_signature_for_the_container_does_not_list(session: aiohttp.ClientSession, place: Place) -> None:
+async def test_a_read_signature_for_the_container_does_not_list(session: StorageSession, place: Place) -> None:
     url = place.read.applied_to(place.endpoints.container_url(ACCOUNT, place.container))
-    async with session.get(URL(url.secret_text("restype=container&comp=list"), encoded=True)) as answer:
+    async with session.sdk.get(URL(url.secret_text("restype=container&comp=list"), encoded=True)) as answer:
         assert answer.status == 403
 
 
 async def test_signatures_are_limited_to_tls_where_the_endpoint_is(
-    secrets: dict[str, str], session: aiohttp.ClientSession, place: Place
+    secrets: dict[str, str], session: StorageSession, place: Place
 ) -> None:
     over_tls = object_storage(StorageEndpoints(), secrets, session)
     token = await over_tls.mint_read_sas(ACCOUNT, place.container, lifetime_seconds=600)
@@ -199,11 +198,13 @@ async def test_signatures_are_limited_to_tls_where_the_endpoint_is(
 
 
 async def test_a_blob_that_somebody_leased_is_reported_as_leased(
-    session: aiohttp.ClientSession, blocks: BlockBlobClient, place: Place
+    session: StorageSession, blocks: BlockBlobClient, place: Place
 ) -> None:
     await blocks.put_blob(place.to_write("a"), b"a")
     lease = {"x-ms-lease-action": "acquire", "x-ms-lease-duration": "-1"}
-    async with session.put(URL(place.to_write("a").secret_text("comp=lease"), encoded=True), headers=lease) as answer:
+    async with session.sdk.put(
+        URL(place.to_write("a").secret_text("comp=lease"), encoded=True), headers=lease
+    ) as answer:
         assert answer.status == 201
     with pytest.raises(BlobLeasedError):
         await blocks.put_blob(place.to_write("a"), b"b", overwrite=True)

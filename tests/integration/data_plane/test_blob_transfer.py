@@ -278,8 +278,8 @@ async def test_progress_is_reported_until_the_control_plane_does_not_know_it(
     await control_plane.told(organisations.process_id, "completed")
     reports = control_plane.of(organisations.process_id, "progress")
     assert len(reports) == 2
-    assert reports[0]["progress"]["bytesTotal"] == 96 * MEBIBYTE
-    assert reports[0]["state"] == "STARTED"
+    assert reports[-1]["progress"]["bytesTotal"] == 96 * MEBIBYTE
+    assert reports[-1]["state"] == "STARTED"
 
 
 async def test_a_flow_in_which_nothing_moves_ends_with_the_last_error(

@@ -3,12 +3,11 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from azure_storage.sas import SasToken, SignedUrl
-from azure_storage.session import open_storage_session
+from azure_storage.session import StorageSession, open_storage_session
 
 SIGNATURE = "topsecret%2B%2F%3D"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -17,7 +16,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 @asynccontextmanager
 async def stub_service(
     handler: Handler, *, token: str = f"sp=w&sig={SIGNATURE}"
-) -> AsyncIterator[tuple[aiohttp.ClientSession, SignedUrl]]:
+) -> AsyncIterator[tuple[StorageSession, SignedUrl]]:
     """A session, and the URL of the blob acme1/data/a.bin at a service that `handler` plays."""
     application = web.Application(client_max_size=64 * 1024 * 1024)
     application.router.add_route("*", "/{path:.*}", handler)

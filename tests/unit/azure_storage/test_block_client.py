@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-import aiohttp
 import pytest
 from aiohttp import web
 
@@ -26,12 +25,6 @@ async def _client_of(
 ) -> AsyncIterator[tuple[BlockBlobClient, SignedUrl]]:
     async with stub_service(handler) as (session, url):
         yield BlockBlobClient(session, call_seconds=call_seconds), url
-
-
-async def test_a_session_that_decompresses_is_refused() -> None:
-    async with aiohttp.ClientSession() as session:
-        with pytest.raises(ValueError, match="open_storage_session"):
-            BlockBlobClient(session)
 
 
 async def test_the_signature_and_the_parameters_reach_the_service_unchanged() -> None:

@@ -56,6 +56,7 @@ async def test_a_copy_in_one_call_states_source_condition_and_every_property() -
         "x-ms-meta-note": "na%C3%AFve",
         "x-ms-tags": "project=x+y",
         "x-ms-source-content-md5": "bW1tbW1tbW1tbW1tbW1tbQ==",
+        "x-ms-blob-content-md5": "bW1tbW1tbW1tbW1tbW1tbQ==",
     }
     assert {name: request.headers.get(name) for name in expected} == expected
 

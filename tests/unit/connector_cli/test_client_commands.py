@@ -228,7 +228,9 @@ def test_waiting_outlives_a_connector_that_is_away_for_a_while(connector: Connec
 
 def test_ctrl_c_stops_waiting_and_says_that_the_transfer_goes_on(management: Script) -> None:
     management.answers |= {TRANSFERS: [{"@id": "tp-1"}], f"{TRANSFERS}/tp-1": [process()]}
-    command = [sys.executable, "-m", "connector_cli", "transfer", ADDRESS, "agreement-1", "--account", "acc"]
+    # A shell that runs the tests in the background has them ignore the signal, and their children with them.
+    program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import connector_cli.__main__"
+    command = [sys.executable, "-c", program, "transfer", ADDRESS, "agreement-1", "--account", "acc"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as waiting:
         management.wait_for_request(f"{TRANSFERS}/tp-1")
         waiting.send_signal(signal.SIGINT)
