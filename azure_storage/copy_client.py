@@ -18,22 +18,17 @@ from azure_storage.blob_headers import (
     blob_headers,
     block_query,
     checksum_headers,
-    tag_headers,
     write_condition,
 )
 from azure_storage.copy_refusal import PUT_BLOB_FROM_URL, copy_error_of
 from azure_storage.crc64 import crc64_from_header
 from azure_storage.listed_object import DEFAULT_CONTENT_TYPE
-from azure_storage.metadata import metadata_headers
 from azure_storage.sas import SignedUrl
 from azure_storage.session import StorageSession
-from azure_storage.signed_requests import CALL_SECONDS, SignedRequests, unavailable
+from azure_storage.signed_requests import CALL_SECONDS, SignedRequests
 from connector_spi.clock import Clock
 
-MAX_COPY_BLOB_BYTES: Final = 256 * 1024 * 1024
-"""The largest source of Copy Blob From URL."""
 _CREATED: Final = 201
-_ACCEPTED: Final = 202
 _SOURCE: Final = "x-ms-source-"
 
 
@@ -113,35 +108,6 @@ class BlobCopyClient:
             # The source's checksum itself is checked, not kept.
             headers["x-ms-blob-content-md5"] = base64_text(source_content_md5)
         answered = await self._copy(PUT_BLOB_FROM_URL, url, _CREATED, headers)
-        return CopiedBlob(answered.get("ETag", ""), crc64_from_header(answered.get(CRC64)))
-
-    async def copy_blob_from_url(
-        self,
-        url: SignedUrl,
-        source: SignedUrl,
-        *,
-        source_if_match: str,
-        metadata: Mapping[str, str] | None = None,
-        tags: Mapping[str, str] | None = None,
-        source_content_md5: bytes | None = None,
-        overwrite: bool = False,
-    ) -> CopiedBlob:
-        """Copy a whole blob of at most MAX_COPY_BLOB_BYTES in one call; it is done when this returns.
-
-        Content type, encoding and the stored MD5 are the source's; so is the metadata when none is given. Prefer
-        `put_blob_from_url`: this older call leaves the source's URL in the properties of the copy (Azurite 3.37 with
-        its signature in it), Azurite does not check `source_content_md5`, and reports no CRC64.
-
-        Raises:
-            BlobAlreadyExistsError: a blob of this name is there, and `overwrite` is False.
-            CopySourceChangedError: the source is no longer the one with the ETag `source_if_match`.
-        """
-        headers = _source_headers(source, source_if_match, source_content_md5, None) | {"x-ms-requires-sync": "true"}
-        headers |= metadata_headers(metadata or {}) | tag_headers(tags) | write_condition(overwrite=overwrite)
-        answered = await self._copy("Copy Blob From URL", url, _ACCEPTED, headers)
-        status = answered.get("x-ms-copy-status", "success")
-        if status != "success":
-            raise unavailable("Copy Blob From URL", url, f"the copy is {status}")
         return CopiedBlob(answered.get("ETag", ""), crc64_from_header(answered.get(CRC64)))
 
     async def _copy(

@@ -25,12 +25,6 @@ def crc64_of(data: bytes | bytearray | memoryview, previous: int = EMPTY_CRC64) 
     return value
 
 
-def combined_crc64(first: int, second: int, second_length: int) -> int:
-    """The CRC64 of two contents in a row from those of each; `second_length` is the second one's length in bytes."""
-    value: int = checksums.combine_crc64nvme(first, second, second_length)
-    return value
-
-
 def wire_crc64(value: int) -> bytes:
     """The eight bytes as they go on the wire, least significant first; base64 of them stands in the header."""
     return value.to_bytes(_WIRE_BYTES, "little")
@@ -58,14 +52,3 @@ def crc64_from_header(value: str | None) -> int | None:
 def hex_crc64(value: int) -> str:
     """16 lower-case hexadecimal digits of the number, most significant first: the form in a manifest."""
     return f"{value:016x}"
-
-
-def crc64_from_hex(text: str) -> int:
-    """The number that `hex_crc64` wrote.
-
-    Raises:
-        ValueError: it is not 16 lower-case hexadecimal digits.
-    """
-    if not _HEX.fullmatch(text):
-        raise ValueError("A CRC64 is written as 16 lower-case hexadecimal digits.")
-    return int(text, 16)

@@ -59,6 +59,8 @@ async def manifest_pages(place: ReceiptPlace, marker: CompleteMarker) -> AsyncIt
         digests.append(hashlib.sha256(page).digest())
         entries = parse_manifest_page(page, number=number)
         objects, size = objects + len(entries), size + sum(entry.size_bytes for entry in entries)
+        if objects > marker.object_count or size > marker.bytes_total:
+            break
         yield entries
     if not hmac.compare_digest(manifest_digest(digests), marker.manifest_sha256):
         raise ManifestAlteredError("The manifest is not the one that the marker names.")

@@ -86,10 +86,6 @@ class SignedUrl:
         """The whole URL, with more query parameters when given. For the request alone; never log or store it."""
         return f"{self.url}?{self.token.query}" + (f"&{query}" if query else "")
 
-    def has_expired(self, now: datetime) -> bool:
-        """Whether the signature is past its end, as far as that is known."""
-        return self.token.expires_at is not None and self.token.expires_at <= now
-
 
 def _members(text: str) -> dict[str, Any]:
     try:

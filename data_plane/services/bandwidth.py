@@ -25,7 +25,12 @@ class Bandwidth:
         if not self._bytes_per_second:
             return
         begins = max(self._free_at, self._monotonic())
-        self._free_at = begins + size / self._bytes_per_second
-        while (left := begins - self._monotonic()) > 0:
-            await asyncio.sleep(min(left, _LONGEST_WAIT))
-            on_waiting()
+        price = size / self._bytes_per_second
+        self._free_at = begins + price
+        try:
+            while (left := begins - self._monotonic()) > 0:
+                await asyncio.sleep(min(left, _LONGEST_WAIT))
+                on_waiting()
+        except asyncio.CancelledError:
+            self._free_at -= price  # what is not sent keeps nobody waiting
+            raise

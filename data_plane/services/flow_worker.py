@@ -96,7 +96,8 @@ class FlowWorker:
         except CredentialNeededError as error:
             _log.warning("the flow is parked", extra={"code": error.code, "reason": error.message})
             reason = f"{error.code}: {error.message}"
-            return lambda flow: self._parked(flow, reason)
+            # A message that came meanwhile may have brought what was missing: then the flow is tried again.
+            return lambda flow: self._parked(flow, reason) if flow.version == leased.flow.version else flow
         except TransientError:
             raise
         except Exception as error:  # noqa: BLE001 - a defect must end the flow with a reason too, not leave it hanging

@@ -8,6 +8,8 @@ from connector_spi.errors import ConfigurationError, InvalidInputError
 from data_plane.domain.transfer_profile import Direction, TransferProfile
 
 HTTP_DATA: Final = "HttpData"
+_EDC_HTTP: Final = "https://w3id.org/idsa/v4.1/HTTP"
+"""How EDC's data planes name the type of an HTTP address in what they grant."""
 
 
 class ProfileRegistry:
@@ -52,7 +54,10 @@ class ProfileRegistry:
 def address_from_wire(profile: TransferProfile, message: DataAddressMessage) -> DataAddress:
     """The address in a message of this profile; the profile's own name for its type is translated."""
     address = message.to_address()
-    if address.type in {profile.name, profile.endpoint_type}:
+    names = {profile.name, profile.endpoint_type}
+    if profile.address_type == HTTP_DATA:
+        names.add(_EDC_HTTP)
+    if address.type in names:
         return DataAddress(profile.address_type, address.properties)
     return address
 

@@ -8,7 +8,6 @@ from azure_storage.errors import (
     BlobAlreadyExistsError,
     CopyNotSupportedError,
     CopySourceRefusedError,
-    StorageUnavailableError,
 )
 from azure_storage.sas import SasToken
 from tests.unit.azure_storage.stub_service import SIGNATURE, Handler, answering, stub_service
@@ -88,13 +87,6 @@ async def test_no_signature_of_either_side_is_in_an_error() -> None:
         await _copied(answering(403, "CannotVerifyCopySource", body=f"{SOURCE.secret_text()} {SIGNATURE}"))
     assert "secret" not in repr(refused.value)
     assert "secret" not in refused.value.message
-
-
-async def test_a_synchronous_copy_that_is_still_pending_is_not_taken_for_done() -> None:
-    handler = answering(202, x_ms_copy_status="pending", ETag='"0x2"')
-    async with stub_service(handler) as (session, url):
-        with pytest.raises(StorageUnavailableError, match="pending"):
-            await BlobCopyClient(session).copy_blob_from_url(url, SOURCE, source_if_match=ETAG)
 
 
 async def test_a_source_checksum_of_a_block_is_sent_in_its_own_header() -> None:

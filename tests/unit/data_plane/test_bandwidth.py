@@ -37,6 +37,19 @@ async def test_idle_time_is_not_saved_up() -> None:
     waiting.cancel()
 
 
+async def test_callers_that_are_cancelled_leave_no_debt() -> None:
+    loop = asyncio.get_running_loop()
+    limit = Bandwidth(100, monotonic=loop.time)
+    await limit.take(1, unheard)
+    waiting = [asyncio.create_task(limit.take(10_000, unheard)) for _ in range(5)]
+    await asyncio.sleep(0)
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    async with asyncio.timeout(5):
+        await limit.take(1, unheard)
+
+
 async def test_a_caller_that_waits_is_told_that_time_passes() -> None:
     loop = asyncio.get_running_loop()
     limit, heard = Bandwidth(1000, monotonic=loop.time), 0

@@ -7,10 +7,12 @@ from textwrap import dedent
 
 import pytest
 
+from connector_spi.data_address import DataAddressMessage
 from connector_spi.errors import ConfigurationError, InvalidInputError
 from data_plane.bootstrap.extensions import NO_EXTENSIONS, Extensions
 from data_plane.bootstrap.profiles import profiles_of
 from data_plane.domain.transfer_profile import Direction, TransferProfile
+from data_plane.services.profile_registry import address_from_wire
 from data_plane.settings import DataPlaneSettings
 from tests.unit.data_plane.test_plugins import package
 
@@ -88,3 +90,10 @@ def test_edcs_grammar_is_understood_for_every_type_and_nothing_else_is() -> None
     for name in ("LocalFile", "LocalFile-pull", "https://own.example/a-PUSH"):
         with pytest.raises(InvalidInputError, match="transfer profile"):
             profiles.of(name)
+
+
+def test_the_http_address_of_an_edc_is_one_of_ours_in_http_profiles_alone() -> None:
+    granted = DataAddressMessage(endpoint_type="https://w3id.org/idsa/v4.1/HTTP", endpoint="https://provider.example/x")
+    profiles = profiles_of(DataPlaneSettings(), NO_EXTENSIONS)
+    assert address_from_wire(profiles.of("HttpData-PULL"), granted).type == "HttpData"
+    assert address_from_wire(profiles.of("AzureStorage-PULL"), granted).type == granted.endpoint_type
