@@ -46,12 +46,18 @@ SIGNS: Final = (
         "data plane has resolved both credentials from the vault",
     ),
     Sign("10-11", "data plane", "the flow is planned", "AzureStorageDataSource is read, AzureStorageDataSink written"),
-    Sign("12", "data plane", "the flow ended", "everything is published, .complete last", (("state", "COMPLETED"),)),
+    Sign(
+        "12",
+        "data plane",
+        "the worker is done with the flow",
+        "everything is published, .complete last",
+        (("state", "COMPLETED"),),
+    ),
     Sign("13", "consumer", _MOVED, "consumer has found and checked .complete", (("state", "COMPLETED"),)),
     Sign("16", "consumer", _MOVED, "consumer has revoked and deleted the SAS", (("resources", "REVOKED"),)),
     Sign("16", "provider", _MOVED, "provider has deleted its copy of the SAS", (("resources", "REVOKED"),)),
     Sign("17-18", "consumer", _MOVED, "consumer has deleted the container", (("resources", "DEPROVISIONED"),)),
-    Sign("!", "data plane", "the flow ended", "data plane ends the flow", (("state", "TERMINATED"),)),
+    Sign("!", "data plane", "the worker is done with the flow", "data plane ends the flow", (("state", "TERMINATED"),)),
     Sign("!", "consumer", _MOVED, "consumer learns the failure", (("state", "TERMINATED"),)),
 )
 
