@@ -98,7 +98,7 @@ async def test_half_an_object_never_has_its_name(tmp_path: Path) -> None:
     assert not (tmp_path / "asset").exists()
 
 
-@pytest.mark.parametrize("endpoint", ["", "file:///etc/passwd", "ftp://x"])
+@pytest.mark.parametrize("endpoint", ["", "file:x", "ftp://x"])
 async def test_an_address_without_http_is_refused(tmp_path: Path, endpoint: str) -> None:
     with pytest.raises(FetchError, match="no endpoint"):
         await fetched({"endpoint": endpoint}, tmp_path)
