@@ -1,6 +1,7 @@
 """Bytes that go from one storage account to the other, and not through the data plane."""
 
 import hashlib
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -8,7 +9,7 @@ from azure_storage.containers import Tags
 from azure_storage.crc64 import crc64_of, hex_crc64
 from data_plane.settings import DataPlaneSettings
 from tests.conftest import AzuriteForTests
-from tests.fault_proxy import fault_proxy, faults
+from tests.fault_proxy import FaultProxy, fault_proxy, faults
 from tests.integration.data_plane.conftest import CONSUMER, Organisations, serving
 from tests.integration.data_plane.recording_control_plane import RecordingControlPlane
 from tests.integration.data_plane.test_blob_transfer import MEBIBYTE, content, started
@@ -18,6 +19,14 @@ pytestmark = pytest.mark.azurite
 FROM_URL = "Put Block From URL"
 SOURCE_REFUSED = faults.refused_before(403, code="CannotVerifyCopySource")
 LARGE = content(70 * MEBIBYTE + 7)
+
+
+@pytest.fixture
+async def source_refused(azurite: AzuriteForTests) -> AsyncIterator[FaultProxy]:
+    """A storage service that is refused by every source that it shall copy from."""
+    async with fault_proxy(azurite.endpoint_template) as proxy:
+        proxy.inject(SOURCE_REFUSED, FROM_URL, times=None)
+        yield proxy
 
 
 def with_mode(settings: DataPlaneSettings, mode: str, **changes: object) -> DataPlaneSettings:
@@ -91,19 +100,17 @@ async def test_index_tags_are_carried_where_that_is_wanted(
 
 async def test_a_service_that_cannot_reach_the_source_makes_the_flow_streamed_and_the_status_says_so(
     organisations: Organisations,
-    azurite: AzuriteForTests,
+    source_refused: FaultProxy,
     settings: DataPlaneSettings,
     secrets_at_rest: dict[str, str],
     control_plane: RecordingControlPlane,
 ) -> None:
     await organisations.put("large.bin", LARGE)
-    async with fault_proxy(azurite.endpoint_template) as proxy:
-        proxy.inject(SOURCE_REFUSED, FROM_URL, times=None)
-        changes = {"storage_endpoint_template": proxy.endpoint_template}
-        async with serving(with_mode(settings, "auto", **changes), secrets_at_rest) as data_plane:
-            await started(data_plane, organisations.start_message({"blobName": "large.bin"}))
-            told = await control_plane.told(organisations.process_id, "completed")
-        assert len(proxy.of(FROM_URL)) == 2, "decided once, after a second grant was refused too"
+    settings = with_mode(settings, "auto", storage_endpoint_template=source_refused.endpoint_template)
+    async with serving(settings, secrets_at_rest) as data_plane:
+        await started(data_plane, organisations.start_message({"blobName": "large.bin"}))
+        told = await control_plane.told(organisations.process_id, "completed")
+    assert len(source_refused.of(FROM_URL)) == 2, "decided once, after a second grant was refused too"
     _, [entry] = await organisations.manifest()
     assert (await organisations.delivered())["large.bin"] == hashlib.sha256(LARGE).hexdigest()
     assert told["progress"]["copyMode"] == "streamed"
@@ -112,18 +119,16 @@ async def test_a_service_that_cannot_reach_the_source_makes_the_flow_streamed_an
 
 async def test_a_forced_mode_that_cannot_work_ends_the_flow_with_the_reason(
     organisations: Organisations,
-    azurite: AzuriteForTests,
+    source_refused: FaultProxy,
     settings: DataPlaneSettings,
     secrets_at_rest: dict[str, str],
     control_plane: RecordingControlPlane,
 ) -> None:
     await organisations.put("large.bin", LARGE)
-    async with fault_proxy(azurite.endpoint_template) as proxy:
-        proxy.inject(SOURCE_REFUSED, FROM_URL, times=None)
-        changes = {"storage_endpoint_template": proxy.endpoint_template}
-        async with serving(with_mode(settings, "server-side", **changes), secrets_at_rest) as data_plane:
-            await started(data_plane, organisations.start_message({"blobName": "large.bin"}))
-            told = await control_plane.told(organisations.process_id, "errored")
+    settings = with_mode(settings, "server-side", storage_endpoint_template=source_refused.endpoint_template)
+    async with serving(settings, secrets_at_rest) as data_plane:
+        await started(data_plane, organisations.start_message({"blobName": "large.bin"}))
+        told = await control_plane.told(organisations.process_id, "errored")
     assert told["failure"]["code"] == "CopyUnavailable"
     assert "sig=" not in str(told)
     assert [name for name in await organisations.delivered() if not name.startswith(".")] == []
