@@ -1,7 +1,6 @@
 """The real `connector data-plane` command in a process of its own, configured for one run."""
 
 import asyncio
-import socket
 import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Mapping
@@ -15,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.stage import SOURCE_ACCOUNT, Stage
+from connector_cli.demo.ports import free_ports
 from vault_adapters.factory import create_vault
 from vault_adapters.settings import LocalVaultSettings
 
@@ -62,7 +62,7 @@ async def running_data_plane(
         BenchmarkError: it did not start. What fails while it runs is raised again with the end of its log.
     """
     await _store_secrets(folder, stage)
-    port = _free_port()
+    [port] = free_ports(1)
     text = configuration_text(stage.endpoint_template, port, control_plane=control_plane, settings=settings)
     (folder / "data-plane.toml").write_text(text)
     log = folder / "data-plane.log"
@@ -154,10 +154,3 @@ async def _stopped(process: Process) -> None:
     except TimeoutError:
         process.kill()
         await process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -13,7 +13,8 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from connector_cli.demo.processes import ConnectorProcess, free_ports
+from connector_cli.demo.ports import free_ports
+from connector_cli.demo.processes import ConnectorProcess
 from connector_cli.management_client import ManagementClient
 from connector_spi.vault import Vault
 from vault_adapters.factory import create_vault

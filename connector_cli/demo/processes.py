@@ -2,9 +2,7 @@
 
 import asyncio
 import os
-import random
 import signal
-import socket
 import sys
 from asyncio.subprocess import Process
 from dataclasses import dataclass, field
@@ -17,7 +15,6 @@ from connector_spi.errors import PermanentError
 
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 30.0
-_PORTS: Final = range(20_000, 32_000)
 
 
 class DemoProcessError(PermanentError):
@@ -101,27 +98,3 @@ class ConnectorProcess:
                 await asyncio.sleep(0.1)
         tail = self.log_file.read_text(errors="replace")[-2000:]
         raise DemoProcessError(f"{self.name} did not start. The end of its log:\n{tail}")
-
-
-def free_ports(count: int) -> list[int]:
-    """Loopback ports that nobody listens on now.
-
-    They are none of those that a system gives to outgoing connections, one of which could take a port before its
-    listener does.
-    """
-    held: list[socket.socket] = []
-    try:
-        for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
-            if len(held) == count:
-                break
-            candidate = socket.socket()
-            try:
-                candidate.bind(("127.0.0.1", port))
-            except OSError:
-                candidate.close()
-            else:
-                held.append(candidate)
-        return [int(each.getsockname()[1]) for each in held]
-    finally:
-        for each in held:
-            each.close()

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from connector_cli.composition import EMBEDDED_TOKEN_ALIAS
+from connector_cli.demo.ports import free_ports
 from tests.unit.control_plane.keys import key_of, private_pem
 from vault_adapters.factory import create_vault, open_vault
 from vault_adapters.settings import LocalVaultSettings
@@ -22,16 +23,6 @@ pytestmark = pytest.mark.end_to_end
 
 API_KEY = "the-key"
 START_SECONDS = 60
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [int(each.getsockname()[1]) for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 class Place:

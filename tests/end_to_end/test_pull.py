@@ -18,7 +18,7 @@ import pytest_asyncio
 
 from azure_storage.sas import SasToken
 from connector_cli.demo.flow_watch import provider_process
-from connector_cli.demo.processes import free_ports
+from connector_cli.demo.ports import free_ports
 from connector_cli.management_client import ManagementError
 from connector_spi.errors import SecretNotFoundError
 from tests.conftest import AzuriteForTests

@@ -20,7 +20,7 @@ import pytest
 from connector_cli.azurite import running_azurite
 from connector_cli.demo.flow_watch import wait_for_bytes
 from connector_cli.demo.organisation import API_KEY, SIGNALING_TOKEN, SIGNING_KEY
-from connector_cli.demo.processes import free_ports
+from connector_cli.demo.ports import free_ports
 from connector_cli.demo.sample_files import MEBIBYTE
 from connector_spi.data_address import EDC_NAMESPACE, SECRET
 from connector_spi.errors import SecretNotFoundError

@@ -1,11 +1,10 @@
 """The public conformance kit of Data Plane Signaling (dps-tck 1.2.0) against our control plane."""
 
 import asyncio
-from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from tests.serving import loopback_socket
+from connector_cli.demo.ports import free_ports
 from tests.tck import java_kit
 from tests.tck.control_plane_under_test import (
     AS_CONSUMER,
@@ -41,8 +40,8 @@ def control_plane_configuration(cut: ControlPlaneUnderTest, *, kit_url: str) -> 
 
 async def run_kit(library: Path, folder: Path) -> KitReport:
     """Run the kit's control-plane tests against a control plane in this process; its files go to `folder`."""
-    with closing(loopback_socket()) as probe:
-        kit_url = f"http://localhost:{probe.getsockname()[1]}"
+    [port] = free_ports(1)
+    kit_url = f"http://localhost:{port}"
     async with control_plane_under_test(kit_url) as cut:
         configuration = folder / "dps-control-plane.properties"
         configuration.write_text(control_plane_configuration(cut, kit_url=kit_url))

@@ -8,9 +8,9 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from socket import socket
 from typing import Final
 
+from connector_cli.demo.ports import free_ports
 from tests.tck import java_kit
 from tests.tck.kit_report import KitReport
 from tests.tck.scripted_plane import ASYNCHRONOUS, COMPLETING, HELD
@@ -44,7 +44,8 @@ def data_plane_configuration(*, own_url: str, kit_url: str) -> str:
 
 def run_kit(library: Path, folder: Path) -> KitReport:
     """Run the kit's data-plane tests against a data plane in a process of its own; its files go to `folder`."""
-    own_url, kit_url = f"http://127.0.0.1:{_free_port()}", f"http://localhost:{_free_port()}"
+    own_port, kit_port = free_ports(2)
+    own_url, kit_url = f"http://127.0.0.1:{own_port}", f"http://localhost:{kit_port}"
     configuration = folder / "dps-data-plane.properties"
     configuration.write_text(data_plane_configuration(own_url=own_url, kit_url=kit_url))
     with _data_plane(own_url, kit_url):
@@ -71,9 +72,3 @@ def _wait_until_ready(url: str) -> None:
         except (urllib.error.URLError, ConnectionError):
             time.sleep(0.1)
     raise TimeoutError(f"The data plane did not answer at {url} within {_READY_SECONDS} seconds.")
-
-
-def _free_port() -> int:
-    with socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

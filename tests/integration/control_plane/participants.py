@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from connector_cli.demo.ports import free_ports
 from connector_spi.clock import SystemClock
 from control_plane.bootstrap import ControlPlane, build_control_plane
 from control_plane.domain.contract_negotiation import ContractNegotiation, NegotiationState
@@ -46,8 +47,7 @@ class Participant:
 
     def __post_init__(self) -> None:
         self.secrets[KEY_ALIAS] = private_pem(key_of(self.signs_as or self.id))
-        self.port = _free_port()
-        self.signaling_port = _free_port()
+        self.port, self.signaling_port = free_ports(2)
 
     @property
     def address(self) -> str:
@@ -85,13 +85,6 @@ class Participant:
             serving(plane.signaling_app, signaling),
         ):
             yield plane
-
-
-def _free_port() -> int:
-    bound = loopback_socket()
-    port: int = bound.getsockname()[1]
-    bound.close()
-    return port
 
 
 async def offer(plane: ControlPlane) -> None:

@@ -1,0 +1,27 @@
+"""Ports for processes that are started a moment later."""
+
+import random
+import socket
+from itertools import cycle
+from typing import Final
+
+_PORTS: Final = range(20_000, 32_000)
+"""None that a system gives to outgoing connections: one of them could take a port before its listener does."""
+_CANDIDATES: Final = cycle(random.SystemRandom().sample(_PORTS, len(_PORTS)))
+"""One order for the whole process, so that no port is handed out twice while its first taker has not bound it yet."""
+
+
+def free_ports(count: int) -> list[int]:
+    """Loopback ports that nobody listens on now."""
+    found: list[int] = []
+    while len(found) < count:
+        port = next(_CANDIDATES)
+        with socket.socket() as candidate:
+            # As a server binds it: what an earlier listener left in TIME_WAIT does not count.
+            candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                candidate.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        found.append(port)
+    return found
