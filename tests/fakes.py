@@ -10,10 +10,10 @@ from connector_spi.data_address import DataAddress
 from connector_spi.errors import PeerRefusedError, PeerUnavailableError
 from connector_spi.signaling import DataFlowProgress
 from control_plane.domain.contract_negotiation import ContractNegotiation
+from control_plane.domain.participant import Counterparty
 from control_plane.domain.transfer_process import ProvisionedResource, TransferError, TransferProcess
 from control_plane.ports.completion_evidence import Evidence, Pending
 from control_plane.ports.data_flow_controller import FlowAnswer, FlowStatus
-from control_plane.ports.dataspace_client import Counterparty
 from control_plane.ports.provisioner import Provisioned
 from tests.control_plane_entities import NOW
 

@@ -15,10 +15,10 @@ from connector_spi.log_context import redacted
 from connector_spi.signaling import DataFlowProgress
 from control_plane.credential_messages import CredentialRenewalAnswer, renewal_request
 from control_plane.domain.contract_negotiation import ContractNegotiation, NegotiationType
+from control_plane.domain.participant import Counterparty
 from control_plane.domain.transfer_process import TransferError, TransferProcess, TransferProcessType
 from control_plane.dsp_messages import ProcessAnswer, agreement_body, message, odrl
 from control_plane.ports.counterparty_identity import CounterpartyIdentity
-from control_plane.ports.dataspace_client import Counterparty
 from outbound_http.guarded_client import CATALOG_MAX_BYTES, RESPONSE_MAX_BYTES, read_limited
 
 _RETRYABLE: Final = frozenset({408, 425, 429})
@@ -178,7 +178,7 @@ class DspClient:
         max_bytes: int = RESPONSE_MAX_BYTES,
     ) -> dict[str, Any]:
         url = f"{counterparty.address.rstrip('/')}/{path}"
-        headers = {"Authorization": await self._identity.authorization_for(counterparty.id)}
+        headers = {"Authorization": await self._identity.authorization_for(counterparty)}
         try:
             async with (
                 asyncio.timeout(self._call_seconds),

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 from connector_spi.clock import Clock
 from connector_spi.errors import ConfigurationError, PermanentError, UnauthenticatedError
 from connector_spi.vault import Vault
+from control_plane.domain.participant import Counterparty, Participant
 
 _ALGORITHM: Final = "ES256"
 _SCHEME: Final = "Bearer "
@@ -66,20 +67,20 @@ class JwtIdentity:
         self._seen: dict[str, float] = {}
         self._signing_key: tuple[EllipticCurvePrivateKey, datetime] | None = None
 
-    async def authorization_for(self, counter_party_id: str) -> str:
+    async def authorization_for(self, counterparty: Counterparty) -> str:
         """A fresh token for one message."""
         now = self._clock.now()
         claims = {
             "iss": self._participant_id,
             "sub": self._participant_id,
-            "aud": counter_party_id,
+            "aud": counterparty.id,
             "iat": now,
             "exp": now + self._token_life,
             "jti": str(uuid4()),
         }
         return _SCHEME + jwt.encode(claims, await self._key(), algorithm=_ALGORITHM)
 
-    async def authenticate(self, authorization: str | None) -> str:
+    async def authenticate(self, authorization: str | None) -> Participant:
         """Who signed this token."""
         token = (authorization or "").removeprefix(_SCHEME)
         if not authorization or not authorization.startswith(_SCHEME) or len(token) > _TOKEN_MAX:
@@ -105,7 +106,7 @@ class JwtIdentity:
         if claims["sub"] != named or not life_seconds <= _LIFE_MAX_SECONDS:
             raise UnauthenticatedError(_REFUSED)
         self._remember(f"{named} {claims['jti']}", float(claims["exp"]))
-        return named
+        return Participant(id=named)
 
     def _remember(self, token_id: str, expires: float) -> None:
         """Accept a token's id once; ids are forgotten when the token would have expired anyway."""

@@ -110,6 +110,7 @@ TRANSFER_PROCESS_CODEC: Final = RecordCodec(
         "resources": enumeration(ResourcePhase),
         "data_destination": DATA_ADDRESS,
         "private_properties": PROPERTIES,
+        "counter_party_claims": PROPERTIES,
         "provisioned": optional(PROVISIONED),
         "error": optional(TRANSFER_ERROR),
         "progress": optional(PROGRESS),
@@ -129,7 +130,9 @@ NEGOTIATION_CODEC: Final = RecordCodec(
         **_STATEFUL_CELLS,
         "type": enumeration(NegotiationType),
         "state": enumeration(NegotiationState),
+        "counter_party_claims": PROPERTIES,
         "policy": POLICY,
+        "own_policy": optional(POLICY),
         "agreement": optional(AGREEMENT),
     },
     derived=lambda negotiation: {

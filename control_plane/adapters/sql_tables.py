@@ -5,7 +5,7 @@ Times are microseconds since 1970, as exact as the entities; only leases count m
 
 from typing import Any, Final, cast
 
-from sqlalchemy import JSON, BigInteger, Boolean, Index, Integer, MetaData, String, Table, inspect, text
+from sqlalchemy import JSON, BigInteger, Boolean, Index, Integer, MetaData, String, Table, false, inspect, text
 from sqlmodel import Field, SQLModel
 
 METADATA: Final = MetaData()
@@ -19,6 +19,7 @@ DOCUMENT: Final = JSON(none_as_null=True)
 
 
 _ZERO: Final = {"server_default": "0"}
+_EMPTY: Final = {"server_default": "{}"}
 
 
 class Row(SQLModel):
@@ -43,6 +44,7 @@ class StatefulRow(Row):
     counter_party_address: str = Field(sa_type=PLAIN_TEXT)
     protocol: str = Field(sa_type=PLAIN_TEXT)
     correlation_id: str | None = Field(default=None, sa_type=PLAIN_TEXT)
+    counter_party_claims: dict[str, Any] = Field(sa_type=DOCUMENT, sa_column_kwargs=_EMPTY)
     asset_id: str = Field(sa_type=PLAIN_TEXT)
     request_fingerprint: str = Field(sa_type=PLAIN_TEXT)
     message_id: str | None = Field(default=None, sa_type=PLAIN_TEXT)
@@ -117,6 +119,9 @@ class ContractNegotiationRow(StatefulRow, table=True):
 
     offer_id: str = Field(sa_type=PLAIN_TEXT)
     policy: dict[str, Any] = Field(sa_type=DOCUMENT)
+    own_policy: dict[str, Any] | None = Field(default=None, sa_type=DOCUMENT)
+    pending: bool = Field(default=False, sa_type=Boolean, sa_column_kwargs={"server_default": false()})
+    error_code: str | None = Field(default=None, sa_type=PLAIN_TEXT)
     agreement: dict[str, Any] | None = Field(default=None, sa_type=DOCUMENT)
     agreement_id: str | None = Field(default=None, sa_type=PLAIN_TEXT)
     agreement_asset_id: str | None = Field(default=None, sa_type=PLAIN_TEXT)

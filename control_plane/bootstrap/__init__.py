@@ -19,6 +19,7 @@ from connector_spi.vault import Vault
 from control_plane.bootstrap.credentials import credential_issuer, credential_renewer
 from control_plane.bootstrap.data_planes import registrars
 from control_plane.bootstrap.destinations import destination_policies
+from control_plane.bootstrap.guards import PendingGuards
 from control_plane.bootstrap.parts import Parts, base_url, open_parts
 from control_plane.bootstrap.patience import patience_of
 from control_plane.domain.contract_negotiation import ContractNegotiation
@@ -94,11 +95,17 @@ class ControlPlane:
 
 @asynccontextmanager
 async def build_control_plane(
-    settings: ControlPlaneSettings, *, vault: Vault, clock: Clock, identity: CounterpartyIdentity | None = None
+    settings: ControlPlaneSettings,
+    *,
+    vault: Vault,
+    clock: Clock,
+    identity: CounterpartyIdentity | None = None,
+    guards: PendingGuards | None = None,
 ) -> AsyncIterator[ControlPlane]:
     """A control plane whose loops run while the context is open.
 
-    `identity`: how participants prove who they are; None: by signed tokens, as the settings say.
+    `identity`: how participants prove who they are; None: as the settings say.
+    `guards`: where somebody decides before this side goes on; None: as the settings say.
 
     Leaving the context stops the loops once the steps under way have ended, and closes what was opened here; the
     vault is the caller's.
@@ -112,7 +119,7 @@ async def build_control_plane(
         stop = asyncio.Event()
         loops = await stack.enter_async_context(asyncio.TaskGroup())
         stack.callback(stop.set)
-        for loop in _loops(settings, parts):
+        for loop in _loops(settings, parts, guards or PendingGuards()):
             loops.create_task(loop.run(stop))
         for registrar in registrars(settings, parts.directory, vault):
             loops.create_task(registrar.run(stop))
@@ -123,7 +130,7 @@ async def build_control_plane(
 
 def _control_plane(settings: ControlPlaneSettings, parts: Parts) -> ControlPlane:
     participant_id, negotiations = settings.participant_id, parts.stores.contract_negotiations
-    catalog = CatalogService(parts.stores, parts.client)
+    catalog = CatalogService(parts.stores, parts.client, parts.policies, parts.clock)
     exchange = Exchange(parts.identity)
     negotiation_protocol = NegotiationProtocolService(
         participant_id=participant_id,
@@ -140,6 +147,7 @@ def _control_plane(settings: ControlPlaneSettings, parts: Parts) -> ControlPlane
         destinations=destination_policies(parts),
         outbound=parts.outbound,
         data_flows=parts.data_flows,
+        policies=parts.policies,
         start_within_seconds=settings.transfer.handshake_seconds,
         clock=parts.clock,
         strict_pids=settings.strict_pids,
@@ -158,7 +166,7 @@ def _control_plane(settings: ControlPlaneSettings, parts: Parts) -> ControlPlane
         endpoint_data_references=EndpointDataReferenceService(parts.stores.transfer_processes, parts.addresses),
         negotiations=NegotiationService(participant_id=participant_id, negotiations=negotiations, clock=parts.clock),
         catalog=catalog,
-        definitions=DefinitionService(parts.stores),
+        definitions=DefinitionService(parts.stores, parts.policies),
         protocol_app=create_protocol_app(
             catalog_router(
                 exchange,
@@ -195,7 +203,7 @@ def _signaling_app(participant_id: str, parts: Parts) -> FastAPI:
 
 
 def _loops(
-    settings: ControlPlaneSettings, parts: Parts
+    settings: ControlPlaneSettings, parts: Parts, guards: PendingGuards
 ) -> tuple[EntityLoop[TransferProcess], EntityLoop[ContractNegotiation]]:
     consumer = ConsumerActs(
         processes=parts.stores.transfer_processes,
@@ -225,9 +233,12 @@ def _loops(
         acts={**consumer.acts(), **provider.acts()},
         resource_acts={**consumer.resource_acts(), **provider.resource_acts()},
         patience=patience,
+        guard=guards.transfers,
         clock=parts.clock,
     )
-    negotiations = ContractNegotiationManager(client=parts.client, patience=patience, clock=parts.clock)
+    negotiations = ContractNegotiationManager(
+        client=parts.client, patience=patience, guard=guards.negotiations, clock=parts.clock
+    )
     timing = settings.transfer
     owner = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}"
     return (

@@ -27,6 +27,7 @@ from control_plane.ports.counterparty_identity import CounterpartyIdentity
 from control_plane.ports.data_plane_identity import DataPlaneIdentity
 from control_plane.ports.stores import Stores
 from control_plane.protocol_api.app import VERSION_PATH
+from control_plane.services.policy_engine import PolicyEngine
 from control_plane.services.transfer_addresses import TransferAddresses
 from control_plane.settings import ControlPlaneSettings
 from outbound_http.guarded_client import guarded_client
@@ -52,6 +53,7 @@ class Parts:
     data_plane_identity: DataPlaneIdentity
     data_flows: DataFlowClient
     addresses: TransferAddresses
+    policies: PolicyEngine
     evidence: ObjectStorageEvidence
     provisioners: Mapping[str, ObjectStorageProvisioner]
 
@@ -107,6 +109,7 @@ async def open_parts(
             call_seconds=settings.transfer.call_seconds,
         ),
         addresses=TransferAddresses(vault, stores.transfer_processes),
+        policies=PolicyEngine(),
         evidence=_evidence(settings, storage),
         provisioners={AZURE_STORAGE: _provisioner(settings, storage)},
     )

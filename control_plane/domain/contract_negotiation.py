@@ -1,9 +1,10 @@
 """ContractNegotiation: how two participants come to an agreement. State names and codes are EDC's (v0.18.0)."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
-from typing import Final
+from typing import Any, Final
 
 from connector_spi.errors import InvalidTransitionError
 from control_plane.domain.contract_agreement import ContractAgreement
@@ -24,6 +25,10 @@ class NegotiationState(IntEnum):
     INITIAL = 50
     REQUESTING = 100
     REQUESTED = 200
+    OFFERING = 300
+    OFFERED = 400
+    ACCEPTING = 700
+    ACCEPTED = 800
     AGREEING = 825
     AGREED = 850
     VERIFYING = 1050
@@ -38,9 +43,17 @@ class NegotiationEvent(StrEnum):
     """What can happen to a negotiation."""
 
     REQUEST = "REQUEST"
-    """Consumer: begin to ask."""
+    """Consumer: begin to ask, at first or against an offer. Provider: a request against the offer came."""
     FINISH_REQUEST = "FINISH_REQUEST"
     """Consumer: the provider acknowledged."""
+    OFFER = "OFFER"
+    """Provider: begin to offer. Consumer: an offer came."""
+    FINISH_OFFER = "FINISH_OFFER"
+    """Provider: the consumer acknowledged the offer."""
+    ACCEPT = "ACCEPT"
+    """Consumer: begin to accept the offer. Provider: the acceptance came."""
+    FINISH_ACCEPTANCE = "FINISH_ACCEPTANCE"
+    """Consumer: the provider acknowledged the acceptance."""
     AGREE = "AGREE"
     """Provider: begin to agree. Consumer: the agreement came."""
     FINISH_AGREEMENT = "FINISH_AGREEMENT"
@@ -74,16 +87,23 @@ class ContractNegotiation:
     protocol: str
     correlation_id: str | None = None
     """The counterparty's process id, once known."""
+    counter_party_claims: Mapping[str, Any] = field(default_factory=dict)
+    """What the counterparty's last request proved about it."""
     offer_id: str
     asset_id: str
     policy: Policy
-    """The offer as the consumer sent it; the agreement echoes it."""
+    """The terms on the table, exactly as whoever spoke last put them; an agreement echoes them."""
+    own_policy: Policy | None = None
+    """The terms that this side last put forward; None: it has put forward none."""
+    pending: bool = False
+    """Whether this side waits for a decision of its own people."""
     agreement: ContractAgreement | None = None
     request_fingerprint: str = ""
     message_id: str | None = None
     attempt: int = 0
     next_attempt_at: datetime | None = None
     deadline_at: datetime | None = None
+    error_code: str | None = None
     error_detail: str | None = None
 
     @property
@@ -96,6 +116,7 @@ class ContractNegotiation:
         return replace(
             self,
             state=state,
+            pending=False,
             state_count=self.state_count + 1 if state is self.state else 1,
             state_timestamp=at,
             updated_at=at,
@@ -129,11 +150,24 @@ _CONSUMER_STATES: Final = (
     _S.INITIAL,
     _S.REQUESTING,
     _S.REQUESTED,
+    _S.OFFERED,
+    _S.ACCEPTING,
+    _S.ACCEPTED,
     _S.AGREED,
     _S.VERIFYING,
     _S.VERIFIED,
 )
-_PROVIDER_STATES: Final = (_S.REQUESTED, _S.AGREEING, _S.AGREED, _S.VERIFIED, _S.FINALIZING)
+_PROVIDER_STATES: Final = (
+    _S.INITIAL,
+    _S.REQUESTED,
+    _S.OFFERING,
+    _S.OFFERED,
+    _S.ACCEPTED,
+    _S.AGREEING,
+    _S.AGREED,
+    _S.VERIFIED,
+    _S.FINALIZING,
+)
 
 
 def _ending(states: tuple[_S, ...]) -> dict[_E, list[tuple[_S, _S]]]:
@@ -150,9 +184,12 @@ NEGOTIATION_MACHINES: Final = {
         _S.INITIAL,
         {
             **_ending(_CONSUMER_STATES),
-            _E.REQUEST: [(_S.INITIAL, _S.REQUESTING)],
+            _E.REQUEST: [(_S.INITIAL, _S.REQUESTING), (_S.OFFERED, _S.REQUESTING)],
             _E.FINISH_REQUEST: [(_S.REQUESTING, _S.REQUESTED)],
-            _E.AGREE: [(_S.REQUESTED, _S.AGREED)],
+            _E.OFFER: [(_S.REQUESTED, _S.OFFERED)],
+            _E.ACCEPT: [(_S.OFFERED, _S.ACCEPTING)],
+            _E.FINISH_ACCEPTANCE: [(_S.ACCEPTING, _S.ACCEPTED)],
+            _E.AGREE: [(_S.REQUESTED, _S.AGREED), (_S.ACCEPTED, _S.AGREED)],
             _E.VERIFY: [(_S.AGREED, _S.VERIFYING)],
             _E.FINISH_VERIFICATION: [(_S.VERIFYING, _S.VERIFIED)],
             _E.FINALIZE: [(_S.VERIFIED, _S.FINALIZED)],
@@ -163,7 +200,11 @@ NEGOTIATION_MACHINES: Final = {
         _S.REQUESTED,
         {
             **_ending(_PROVIDER_STATES),
-            _E.AGREE: [(_S.REQUESTED, _S.AGREEING)],
+            _E.OFFER: [(_S.INITIAL, _S.OFFERING), (_S.REQUESTED, _S.OFFERING)],
+            _E.FINISH_OFFER: [(_S.OFFERING, _S.OFFERED)],
+            _E.REQUEST: [(_S.OFFERED, _S.REQUESTED)],
+            _E.ACCEPT: [(_S.OFFERED, _S.ACCEPTED)],
+            _E.AGREE: [(_S.REQUESTED, _S.AGREEING), (_S.ACCEPTED, _S.AGREEING)],
             _E.FINISH_AGREEMENT: [(_S.AGREEING, _S.AGREED)],
             _E.VERIFY: [(_S.AGREED, _S.VERIFIED)],
             _E.FINALIZE: [(_S.VERIFIED, _S.FINALIZING)],
@@ -173,13 +214,15 @@ NEGOTIATION_MACHINES: Final = {
 }
 
 NEGOTIATION_WAITING: Final = {
-    NegotiationType.CONSUMER: frozenset({_S.REQUESTED, _S.VERIFIED}),
-    NegotiationType.PROVIDER: frozenset({_S.AGREED}),
+    NegotiationType.CONSUMER: frozenset({_S.REQUESTED, _S.ACCEPTED, _S.VERIFIED}),
+    NegotiationType.PROVIDER: frozenset({_S.OFFERED, _S.AGREED}),
 }
 """States in which this side waits for the other; every other open state is one that the loop works on."""
 
 _LEADS_TO: Final = {
     _S.REQUESTING: _S.REQUESTED,
+    _S.OFFERING: _S.OFFERED,
+    _S.ACCEPTING: _S.ACCEPTED,
     _S.AGREEING: _S.AGREED,
     _S.VERIFYING: _S.VERIFIED,
     _S.FINALIZING: _S.FINALIZED,

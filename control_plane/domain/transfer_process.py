@@ -146,6 +146,8 @@ class TransferProcess:
     protocol: str
     correlation_id: str | None = None
     """The counterparty's process id, once known."""
+    counter_party_claims: Mapping[str, Any] = field(default_factory=dict)
+    """What the counterparty's request proved about it; the provider's policies may ask for it."""
     asset_id: str
     contract_id: str
     transfer_type: str

@@ -2,11 +2,13 @@
 
 from typing import Protocol
 
+from control_plane.domain.participant import Counterparty, Participant
+
 
 class CounterpartyIdentity(Protocol):
     """One way for participants to authenticate each other's messages."""
 
-    async def authorization_for(self, counter_party_id: str) -> str:
+    async def authorization_for(self, counterparty: Counterparty) -> str:
         """The value of the Authorization header for a message to this counterparty.
 
         Raises:
@@ -14,8 +16,8 @@ class CounterpartyIdentity(Protocol):
         """
         ...
 
-    async def authenticate(self, authorization: str | None) -> str:
-        """The participant id of whoever sent this Authorization header.
+    async def authenticate(self, authorization: str | None) -> Participant:
+        """Whoever sent this Authorization header, with what was proven about it.
 
         Raises:
             UnauthenticatedError: missing, malformed, expired, replayed, meant for somebody else, unknown or not signed

@@ -1,20 +1,12 @@
 """DataspaceClient: speaks the Dataspace Protocol to counterparties."""
 
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from connector_spi.data_address import DataAddress
 from connector_spi.signaling import DataFlowProgress
 from control_plane.domain.contract_negotiation import ContractNegotiation
+from control_plane.domain.participant import Counterparty
 from control_plane.domain.transfer_process import TransferError, TransferProcess
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counterparty:
-    """Whom to call: its participant id and its Dataspace Protocol base address (with the version path)."""
-
-    id: str
-    address: str
 
 
 class DataspaceClient(Protocol):

@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 
 from connector_spi.errors import InvalidInputError, NotFoundError
 from control_plane.domain.contract_definition import ContractOffer
+from control_plane.domain.participant import Participant
 from control_plane.dsp_messages import CatalogRequestMessage, message, odrl
 from control_plane.protocol_api.exchange import CATALOG_ERROR, Exchange, read_message
 from control_plane.services.catalog_service import CatalogService
@@ -39,14 +40,14 @@ def catalog_router(
 
     @router.post("/request")
     async def request_catalog(request: Request) -> JSONResponse:
-        async def handle(_counter_party_id: str) -> dict[str, Any]:
+        async def handle(caller: Participant) -> dict[str, Any]:
             asked = await read_message(request, CatalogRequestMessage, "CatalogRequestMessage")
             if asked.filter:
                 raise InvalidInputError(
                     field="filter", value="...", problem="is not supported", remedy="Ask for the whole catalog."
                 )
             offers: dict[str, list[ContractOffer]] = {}
-            async for offer in catalog.offers():
+            async for offer in catalog.offers(caller):
                 offers.setdefault(offer.asset.id, []).append(offer)
             formats = await transfer_types()
             return message(
@@ -61,8 +62,8 @@ def catalog_router(
 
     @router.get("/datasets/{dataset_id:path}")
     async def get_dataset(request: Request, dataset_id: str) -> JSONResponse:
-        async def handle(_counter_party_id: str) -> dict[str, Any]:
-            offers = [offer async for offer in catalog.offers(dataset_id)]
+        async def handle(caller: Participant) -> dict[str, Any]:
+            offers = [offer async for offer in catalog.offers(caller, dataset_id)]
             if not offers:
                 raise NotFoundError(kind="Dataset", object_id=dataset_id)
             return {**message("Dataset"), **dataset(dataset_id, offers, await transfer_types())}

@@ -7,6 +7,7 @@ from fastapi.responses import JSONResponse
 
 from connector_spi.errors import InvalidInputError
 from control_plane.credential_messages import RENEWAL_REQUEST, CredentialRenewalRequestMessage, renewal_answer
+from control_plane.domain.participant import Participant
 from control_plane.protocol_api.exchange import TRANSFER_ERROR, Exchange, read_message
 from control_plane.services.credential_issuer import CredentialIssuer
 
@@ -27,13 +28,13 @@ class CredentialEndpoint:
     async def renew(self, request: Request, pid: str) -> JSONResponse:
         """A provider asks for a credential with a later end."""
 
-        async def handle(counter_party_id: str) -> dict[str, Any]:
+        async def handle(caller: Participant) -> dict[str, Any]:
             body = await read_message(request, CredentialRenewalRequestMessage, RENEWAL_REQUEST)
             if body.consumer_pid != pid:
                 raise InvalidInputError(
                     field="consumerPid", value=body.consumer_pid, problem="is not the process in the path"
                 )
-            issued = await self._issuer.renew(counter_party_id, pid, body.provider_pid)
+            issued = await self._issuer.renew(caller.id, pid, body.provider_pid)
             return renewal_answer(
                 message_id=body.id,
                 consumer_pid=issued.process_id,

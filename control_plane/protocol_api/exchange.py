@@ -20,6 +20,7 @@ from connector_spi.errors import (
 from connector_spi.json_body import BodyTooLargeError, read_json_object, validated
 from connector_spi.log_context import redacted
 from control_plane.domain.credential_renewal import RenewalRefusedError, TooManyRenewalsError
+from control_plane.domain.participant import Participant
 from control_plane.dsp_messages import message
 from control_plane.ports.counterparty_identity import CounterpartyIdentity
 
@@ -55,18 +56,18 @@ class Exchange:
         self,
         request: Request,
         error_type: str,
-        handle: Callable[[str], Awaitable[dict[str, Any]]],
+        handle: Callable[[Participant], Awaitable[dict[str, Any]]],
         *,
         status: int = 200,
     ) -> JSONResponse:
         """Authenticate the caller, handle the request, and put result or error into a response.
 
-        `handle` gets the verified id of the counterparty and returns the body of the answer.
+        `handle` gets the counterparty, its identity proven, and returns the body of the answer.
         """
         try:
             _check_path(request)
-            counter_party_id = await self._identity.authenticate(request.headers.get("Authorization"))
-            return JSONResponse(await handle(counter_party_id), status_code=status)
+            caller = await self._identity.authenticate(request.headers.get("Authorization"))
+            return JSONResponse(await handle(caller), status_code=status)
         except ConnectorError as error:
             return _refusal(request, error_type, error)
 

@@ -13,6 +13,7 @@ from control_plane.domain.contract_negotiation import (
     NegotiationState,
     NegotiationType,
 )
+from control_plane.domain.participant import Participant
 from control_plane.dsp_messages import (
     PROTOCOL,
     ContractAgreementMessage,
@@ -33,6 +34,9 @@ _SHOWN = {
     _S.INITIAL: "REQUESTED",
     _S.REQUESTING: "REQUESTED",
     _S.REQUESTED: "REQUESTED",
+    _S.OFFERED: "OFFERED",
+    _S.ACCEPTING: "OFFERED",
+    _S.ACCEPTED: "ACCEPTED",
     # While a message is on its way, the state before it holds: it changes with the counterparty's answer.
     _S.AGREEING: "REQUESTED",
     _S.AGREED: "AGREED",
@@ -66,15 +70,15 @@ class NegotiationEndpoints:
     async def get_negotiation(self, request: Request, pid: str) -> JSONResponse:
         """The negotiation as the protocol shows it."""
 
-        async def handle(counter_party_id: str) -> dict[str, Any]:
-            return _shown(await self._service.get(counter_party_id, pid))
+        async def handle(caller: Participant) -> dict[str, Any]:
+            return _shown(await self._service.get(caller.id, pid))
 
         return await self._exchange.answer(request, NEGOTIATION_ERROR, handle)
 
     async def request_contract(self, request: Request) -> JSONResponse:
         """A consumer asks for a contract."""
 
-        async def handle(counter_party_id: str) -> dict[str, Any]:
+        async def handle(caller: Participant) -> dict[str, Any]:
             body = await read_message(request, ContractRequestMessage, "ContractRequestMessage")
             if body.callback_address is None:
                 raise InvalidInputError(field="callbackAddress", value=None, problem="is required")
@@ -86,16 +90,16 @@ class NegotiationEndpoints:
                 target=body.offer.target,
                 policy=body.offer.policy(),
             )
-            return _shown(await self._service.on_request(counter_party_id, incoming))
+            return _shown(await self._service.on_request(caller, incoming))
 
         return await self._exchange.answer(request, NEGOTIATION_ERROR, handle, status=201)
 
     async def agree(self, request: Request, pid: str) -> JSONResponse:
         """The provider agrees."""
 
-        async def handle(counter_party_id: str) -> dict[str, Any]:
+        async def handle(caller: Participant) -> dict[str, Any]:
             body = await read_message(request, ContractAgreementMessage, "ContractAgreementMessage")
-            await self._check_pids(counter_party_id, pid, body)
+            await self._check_pids(caller.id, pid, body)
             agreement = IncomingAgreement(
                 id=body.agreement.id,
                 target=body.agreement.target,
@@ -104,7 +108,7 @@ class NegotiationEndpoints:
                 timestamp=body.agreement.timestamp,
                 policy=body.agreement.policy(),
             )
-            await self._service.on_agreement(counter_party_id, pid, agreement, body.id)
+            await self._service.on_agreement(caller.id, pid, agreement, body.id)
             return {}
 
         return await self._exchange.answer(request, NEGOTIATION_ERROR, handle)
@@ -121,26 +125,24 @@ class NegotiationEndpoints:
     async def finalize(self, request: Request, pid: str) -> JSONResponse:
         """The provider finalised; an ACCEPTED event would answer a counter-offer, which is not made yet."""
 
-        async def handle(counter_party_id: str) -> dict[str, Any]:
+        async def handle(caller: Participant) -> dict[str, Any]:
             body = await read_message(request, ContractNegotiationEventMessage, "ContractNegotiationEventMessage")
             if body.event_type.rpartition("/")[2] != "FINALIZED":
                 raise InvalidInputError(
                     field="eventType", value=body.event_type, problem="is not possible here", remedy="FINALIZED"
                 )
-            await self._check_pids(counter_party_id, pid, body)
-            await self._service.on_event(
-                counter_party_id, pid, NegotiationEvent.FINALIZE, message_id=body.id, payload={}
-            )
+            await self._check_pids(caller.id, pid, body)
+            await self._service.on_event(caller.id, pid, NegotiationEvent.FINALIZE, message_id=body.id, payload={})
             return {}
 
         return await self._exchange.answer(request, NEGOTIATION_ERROR, handle)
 
     async def _receive(self, request: Request, pid: str, event: NegotiationEvent, message_type: str) -> JSONResponse:
-        async def handle(counter_party_id: str) -> dict[str, Any]:
+        async def handle(caller: Participant) -> dict[str, Any]:
             body = await read_message(request, PidsMessage, message_type)
-            await self._check_pids(counter_party_id, pid, body)
+            await self._check_pids(caller.id, pid, body)
             payload = {"code": body.code, "message": redacted(body.reason_text())}
-            await self._service.on_event(counter_party_id, pid, event, message_id=body.id, payload=payload)
+            await self._service.on_event(caller.id, pid, event, message_id=body.id, payload=payload)
             return {}
 
         return await self._exchange.answer(request, NEGOTIATION_ERROR, handle)

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from connector_spi.errors import NotFoundError
+from control_plane.domain.participant import Participant
 from control_plane.domain.transfer_process import TransferProcess, TransferProcessState, TransferProcessType
 from control_plane.dsp_messages import PROTOCOL, PidsMessage, TransferRequestMessage, TransferStartMessage, message
 from control_plane.protocol_api.exchange import TRANSFER_ERROR, Exchange, read_message
@@ -71,15 +72,15 @@ class TransferEndpoints:
     async def get_transfer(self, request: Request, pid: str) -> JSONResponse:
         """The process as the protocol shows it."""
 
-        async def handle(counter_party_id: str) -> dict[str, Any]:
-            return _shown(await self._service.get(counter_party_id, pid))
+        async def handle(caller: Participant) -> dict[str, Any]:
+            return _shown(await self._service.get(caller.id, pid))
 
         return await self._exchange.answer(request, TRANSFER_ERROR, handle)
 
     async def request_transfer(self, request: Request) -> JSONResponse:
         """A consumer asks for data."""
 
-        async def handle(counter_party_id: str) -> dict[str, Any]:
+        async def handle(caller: Participant) -> dict[str, Any]:
             body = await read_message(request, TransferRequestMessage, "TransferRequestMessage")
             incoming = IncomingTransferRequest(
                 consumer_pid=body.consumer_pid,
@@ -89,14 +90,14 @@ class TransferEndpoints:
                 protocol=PROTOCOL,
                 data_address=body.data_address.to_address() if body.data_address else None,
             )
-            return _shown(await self._service.on_request(counter_party_id, incoming))
+            return _shown(await self._service.on_request(caller, incoming))
 
         return await self._exchange.answer(request, TRANSFER_ERROR, handle, status=201)
 
     async def receive(self, request: Request, pid: str, name: str) -> JSONResponse:
         """A start, completion, suspension or termination message."""
 
-        async def handle(counter_party_id: str) -> dict[str, Any]:
+        async def handle(caller: Participant) -> dict[str, Any]:
             if name not in _MESSAGES:
                 raise NotFoundError(kind="Endpoint", object_id=name)
             model = TransferStartMessage if name == START else PidsMessage
@@ -111,7 +112,7 @@ class TransferEndpoints:
                 reason=body.reason_text(),
                 data_address=data_address.to_address() if data_address else None,
             )
-            await self._service.on_message(counter_party_id, pid, incoming)
+            await self._service.on_message(caller.id, pid, incoming)
             return {}
 
         return await self._exchange.answer(request, TRANSFER_ERROR, handle)

@@ -3,12 +3,16 @@
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
+from connector_spi.clock import Clock
 from control_plane.domain.asset import Asset
 from control_plane.domain.contract_definition import ContractDefinition, ContractOffer, OfferId
+from control_plane.domain.participant import Counterparty, Participant
 from control_plane.domain.policy import Policy
+from control_plane.domain.policy_context import PolicyContext, PolicyScope
 from control_plane.domain.query import Criterion, QuerySpec
-from control_plane.ports.dataspace_client import Counterparty, DataspaceClient
+from control_plane.ports.dataspace_client import DataspaceClient
 from control_plane.ports.stores import Stores
+from control_plane.services.policy_engine import PolicyEngine
 
 _PAGE: Final = 500
 
@@ -16,9 +20,11 @@ _PAGE: Final = 500
 class CatalogService:
     """Makes offers from contract definitions, and asks others for theirs."""
 
-    def __init__(self, stores: Stores, client: DataspaceClient) -> None:
+    def __init__(self, stores: Stores, client: DataspaceClient, policies: PolicyEngine, clock: Clock) -> None:
         self._stores = stores
         self._client = client
+        self._policies = policies
+        self._clock = clock
 
     async def request_catalog(self, counterparty: Counterparty) -> dict[str, Any]:
         """The counterparty's catalog, its JSON as it came.
@@ -36,30 +42,33 @@ class CatalogService:
         """
         return await self._client.request_dataset(counterparty, dataset_id)
 
-    async def offers(self, asset_id: str | None = None) -> AsyncIterator[ContractOffer]:
-        """What this participant offers, of all assets or of one."""
+    async def offers(self, caller: Participant, asset_id: str | None = None) -> AsyncIterator[ContractOffer]:
+        """What this participant offers to the caller, of all assets or of one."""
         async for definition in self._definitions():
-            policy = await self._offered_policy(definition)
+            policy = await self._offered_policy(definition, caller)
             if policy is None:
                 continue
             async for asset in self._assets(definition, asset_id):
                 offer_id = OfferId(definition_id=definition.id, asset_id=asset.id)
                 yield ContractOffer(id=offer_id, asset=asset, policy=policy)
 
-    async def find_offer(self, offer_id: OfferId) -> ContractOffer | None:
-        """The offer with this id as it stands now, or None when it is not offered (any more)."""
+    async def find_offer(self, caller: Participant, offer_id: OfferId) -> ContractOffer | None:
+        """The offer with this id as it stands now, or None when it is not offered to the caller (any more)."""
         definition = await self._stores.contract_definitions.find(offer_id.definition_id)
-        policy = await self._offered_policy(definition) if definition else None
+        policy = await self._offered_policy(definition, caller) if definition else None
         if definition is None or policy is None:
             return None
         async for asset in self._assets(definition, offer_id.asset_id):
             return ContractOffer(id=offer_id, asset=asset, policy=policy)
         return None
 
-    async def _offered_policy(self, definition: ContractDefinition) -> Policy | None:
+    async def _offered_policy(self, definition: ContractDefinition, caller: Participant) -> Policy | None:
         access = await self._stores.policy_definitions.find(definition.access_policy_id)
         contract = await self._stores.policy_definitions.find(definition.contract_policy_id)
-        if access is None or contract is None or not access.policy.permits_use:
+        if access is None or contract is None:
+            return None
+        context = PolicyContext(scope=PolicyScope.CATALOG, counterparty=caller, now=self._clock.now())
+        if await self._policies.denial(access.policy, context) is not None:
             return None
         return contract.policy
 

@@ -6,13 +6,15 @@ from control_plane.domain.contract_definition import ContractDefinition
 from control_plane.domain.policy import PolicyDefinition
 from control_plane.domain.query import Criterion, QuerySpec
 from control_plane.ports.stores import Definition, DefinitionStore, Stores
+from control_plane.services.policy_engine import PolicyEngine
 
 
 class DefinitionService:
     """Create, read, replace and delete definitions, keeping them consistent with each other."""
 
-    def __init__(self, stores: Stores) -> None:
+    def __init__(self, stores: Stores, policies: PolicyEngine) -> None:
         self._stores = stores
+        self._policies = policies
 
     async def create_asset(self, asset: Asset) -> None:
         """Store an asset.
@@ -67,7 +69,7 @@ class DefinitionService:
             InvalidInputError: the policy holds a rule that this connector cannot evaluate.
             ConflictError: the id exists already.
         """
-        definition.policy.check_understood()
+        self._policies.check_understood(definition.policy)
         await self._stores.policy_definitions.create(definition)
 
     async def replace_policy(self, definition: PolicyDefinition) -> None:
@@ -77,7 +79,7 @@ class DefinitionService:
             InvalidInputError: the policy holds a rule that this connector cannot evaluate.
             NotFoundError: there is none with this id.
         """
-        definition.policy.check_understood()
+        self._policies.check_understood(definition.policy)
         await self._stores.policy_definitions.replace(definition)
 
     async def get_policy(self, definition_id: str) -> PolicyDefinition:

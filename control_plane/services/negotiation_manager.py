@@ -27,6 +27,7 @@ from control_plane.domain.contract_negotiation import (
 )
 from control_plane.domain.inbox import InboxMessage
 from control_plane.ports.dataspace_client import DataspaceClient
+from control_plane.ports.pending_guard import PendingGuard
 from control_plane.ports.stores import Leased
 from control_plane.services.entity_loop import Step
 from control_plane.services.patience import Patience
@@ -42,8 +43,11 @@ _SENDING: Final = frozenset({_S.REQUESTING, _S.AGREEING, _S.VERIFYING, _S.FINALI
 class ContractNegotiationManager:
     """Moves negotiations on, one step at a time."""
 
-    def __init__(self, *, client: DataspaceClient, patience: Patience, clock: Clock) -> None:
+    def __init__(
+        self, *, client: DataspaceClient, patience: Patience, guard: PendingGuard[ContractNegotiation], clock: Clock
+    ) -> None:
         self._client = client
+        self._guard = guard
         self._patience = patience
         self._clock = clock
         self._acts: dict[

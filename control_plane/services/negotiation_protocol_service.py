@@ -18,6 +18,7 @@ from control_plane.domain.contract_negotiation import (
     negotiation_will_accept,
 )
 from control_plane.domain.inbox import InboxMessage
+from control_plane.domain.participant import Participant
 from control_plane.domain.policy import Policy
 from control_plane.ports.stores import ContractNegotiationStore
 from control_plane.services.catalog_service import CatalogService
@@ -92,7 +93,7 @@ class NegotiationProtocolService:
             raise NotFoundError(kind="ContractNegotiation", object_id=negotiation_id)
         return negotiation
 
-    async def on_request(self, counter_party_id: str, request: IncomingContractRequest) -> ContractNegotiation:
+    async def on_request(self, caller: Participant, request: IncomingContractRequest) -> ContractNegotiation:
         """A consumer asks for a contract. The same consumer process again returns the same negotiation.
 
         Raises:
@@ -101,10 +102,10 @@ class NegotiationProtocolService:
             ForbiddenAddressError: the call-back address may not be called.
         """
         self._outbound.check_url(request.callback_address)
-        found = await self._negotiations.find_by_correlation(counter_party_id, request.consumer_pid)
+        found = await self._negotiations.find_by_correlation(caller.id, request.consumer_pid)
         if found is not None:
             return found
-        await self._check_offer(request)
+        await self._check_offer(caller, request)
         now = self._clock.now()
         negotiation = ContractNegotiation(
             id=str(uuid4()),
@@ -114,7 +115,8 @@ class NegotiationProtocolService:
             state_timestamp=now,
             created_at=now,
             updated_at=now,
-            counter_party_id=counter_party_id,
+            counter_party_id=caller.id,
+            counter_party_claims=caller.claims,
             counter_party_address=request.callback_address.rstrip("/"),
             protocol=request.protocol,
             correlation_id=request.consumer_pid,
@@ -125,7 +127,7 @@ class NegotiationProtocolService:
         try:
             await self._negotiations.create(negotiation, due_at=now)
         except ConflictError:
-            found = await self._negotiations.find_by_correlation(counter_party_id, request.consumer_pid)
+            found = await self._negotiations.find_by_correlation(caller.id, request.consumer_pid)
             if found is None:
                 raise
             return found
@@ -196,8 +198,8 @@ class NegotiationProtocolService:
         )
         await self._negotiations.append(negotiation.id, note, accept)
 
-    async def _check_offer(self, request: IncomingContractRequest) -> None:
-        offer = await self._catalog.find_offer(OfferId.parse(request.offer_id))
+    async def _check_offer(self, caller: Participant, request: IncomingContractRequest) -> None:
+        offer = await self._catalog.find_offer(caller, OfferId.parse(request.offer_id))
         if offer is None:
             raise NotFoundError(kind="Offer", object_id=request.offer_id)
         if request.target and request.target != offer.asset.id:

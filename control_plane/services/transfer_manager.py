@@ -24,6 +24,7 @@ from control_plane.domain.transfer_process import (
     TransferProcessType,
 )
 from control_plane.domain.transfer_state_machine import WAITING, TransferEvent, can_fire, fire
+from control_plane.ports.pending_guard import PendingGuard
 from control_plane.ports.stores import Leased
 from control_plane.services.entity_loop import Step
 from control_plane.services.patience import Patience
@@ -36,16 +37,27 @@ Acts = Mapping[tuple[TransferProcessType, TransferProcessState], Act]
 ResourceActs = Mapping[tuple[TransferProcessType, ResourcePhase], Act]
 
 _S = TransferProcessState
+_START: Final = (TransferProcessType.PROVIDER, _S.INITIAL)
 _RESOURCE_WORK: Final = frozenset({ResourcePhase.REVOKING, ResourcePhase.DEPROVISIONING})
 
 
 class TransferProcessManager:
     """Moves transfer processes on, one step at a time."""
 
-    def __init__(self, *, acts: Acts, resource_acts: ResourceActs, patience: Patience, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        acts: Acts,
+        resource_acts: ResourceActs,
+        patience: Patience,
+        guard: PendingGuard[TransferProcess],
+        clock: Clock,
+    ) -> None:
+        """`guard`: asked before a provider starts a transfer, the only step that is a decision."""
         self._acts = acts
         self._resource_acts = resource_acts
         self._patience = patience
+        self._guard = guard
         self._clock = clock
 
     async def take_step(self, leased: Leased[TransferProcess]) -> Step[TransferProcess]:
@@ -55,15 +67,20 @@ class TransferProcessManager:
         with log_facts(transfer_process_id=before.id, participant_id=before.participant_id):
             process, applied = apply_inbox(before, leased.inbox, now)
             process = self._expired(process, now)
-            if (process.state, process.resources) == (before.state, before.resources) and _is_time(process, now):
+            held = self._held(process)
+            unmoved = (process.state, process.resources) == (before.state, before.resources)
+            if unmoved and not held and _is_time(process, now):
                 process = await self._act(process)
             process = self._settled(process)
             _log_move(before, process)
-            due_at = _due_at(process, self._clock.now())
+            due_at = process.deadline_at if held else _due_at(process, self._clock.now())
             if process.state is not before.state and len(applied) < len(leased.inbox):
                 # A message that was too early for the state before may have its turn in this one.
                 due_at = self._clock.now()
             return Step(process, applied, due_at)
+
+    def _held(self, process: TransferProcess) -> bool:
+        return (process.type, process.state) == _START and self._guard.holds(process)
 
     async def _act(self, process: TransferProcess) -> TransferProcess:
         act = self._acts.get((process.type, process.state))

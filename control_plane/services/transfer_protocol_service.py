@@ -14,6 +14,7 @@ from connector_spi.log_context import redacted
 from connector_spi.outbound_addresses import OutboundAddressPolicy
 from connector_spi.vault import Vault
 from control_plane.domain.inbox import WAKE, InboxMessage
+from control_plane.domain.participant import Participant
 from control_plane.domain.transfer_process import (
     NO_DESTINATION,
     ResourcePhase,
@@ -27,6 +28,7 @@ from control_plane.domain.transfer_state_machine import TransferEvent, state_to_
 from control_plane.ports.data_flow_controller import DataFlowController
 from control_plane.ports.destination_policy import DestinationPolicy
 from control_plane.ports.stores import Stores
+from control_plane.services.policy_engine import PolicyEngine
 from control_plane.services.transfer_addresses import TransferAddresses
 from control_plane.services.transfer_inbox import accepting, events_of
 
@@ -118,6 +120,7 @@ class TransferProtocolService:
         destinations: DestinationPolicy,
         outbound: OutboundAddressPolicy,
         data_flows: DataFlowController,
+        policies: PolicyEngine,
         start_within_seconds: float,
         clock: Clock,
         strict_pids: bool = True,
@@ -131,6 +134,7 @@ class TransferProtocolService:
         self._destinations = destinations
         self._outbound = outbound
         self._data_flows = data_flows
+        self._policies = policies
         self._strict_pids = strict_pids
         self._start_within_seconds = start_within_seconds
         self._clock = clock
@@ -146,7 +150,7 @@ class TransferProtocolService:
             raise NotFoundError(kind="TransferProcess", object_id=process_id)
         return process
 
-    async def on_request(self, counter_party_id: str, request: IncomingTransferRequest) -> TransferProcess:
+    async def on_request(self, caller: Participant, request: IncomingTransferRequest) -> TransferProcess:
         """A consumer asks for data. The same consumer process again returns the same provider process.
 
         Raises:
@@ -154,10 +158,10 @@ class TransferProtocolService:
             InvalidInputError: a member of the message cannot work.
             ForbiddenAddressError: the call-back address may not be called.
         """
-        destination = await self._checked(counter_party_id, request)
-        found = await self._processes.find_by_correlation(counter_party_id, request.consumer_pid)
+        destination = await self._checked(caller.id, request)
+        found = await self._processes.find_by_correlation(caller.id, request.consumer_pid)
         if found is None:
-            found = await self._created(counter_party_id, request, destination)
+            found = await self._created(caller, request, destination)
         if found.state is _S.INITIAL and found.secret_alias is not None and not found.is_pull:
             # Only now: had the secret gone first, a crash would have left it in the vault without an owner.
             await self._vault.store(found.secret_alias, destination.get(SECRET))
@@ -230,7 +234,7 @@ class TransferProtocolService:
         return self._destinations.accept(request.data_address)
 
     async def _created(
-        self, counter_party_id: str, request: IncomingTransferRequest, destination: DataAddress
+        self, caller: Participant, request: IncomingTransferRequest, destination: DataAddress
     ) -> TransferProcess:
         agreement = await self._stores.contract_negotiations.find_agreement(request.agreement_id)
         if agreement is None:
@@ -243,7 +247,8 @@ class TransferProtocolService:
             state_timestamp=now,
             created_at=now,
             updated_at=now,
-            counter_party_id=counter_party_id,
+            counter_party_id=caller.id,
+            counter_party_claims=caller.claims,
             counter_party_address=request.callback_address.rstrip("/"),
             protocol=request.protocol,
             correlation_id=request.consumer_pid,
@@ -261,7 +266,7 @@ class TransferProtocolService:
         try:
             await self._processes.create(process, due_at=due_at)
         except ConflictError:
-            found = await self._processes.find_by_correlation(counter_party_id, request.consumer_pid)
+            found = await self._processes.find_by_correlation(caller.id, request.consumer_pid)
             if found is None:
                 raise
             return found

@@ -2,7 +2,7 @@
 
 from pydantic import AliasChoices, Field, field_validator
 
-from control_plane.ports.dataspace_client import Counterparty
+from control_plane.domain.participant import Counterparty
 from management_api.schemas.fields import DATASPACE_PROTOCOL, Address, ProtocolName, Request, Single, Text
 from management_api.schemas.query import QuerySpecRequest
 

@@ -16,6 +16,7 @@ from connector_spi.clock import SystemClock
 from connector_spi.errors import UnauthenticatedError
 from control_plane.bootstrap import ControlPlane, build_control_plane
 from control_plane.domain.contract_negotiation import NegotiationState, NegotiationType
+from control_plane.domain.participant import Counterparty, Participant
 from control_plane.dsp_messages import PROTOCOL
 from control_plane.services.transfer_process_service import TransferRequest
 from control_plane.settings import ControlPlaneSettings, DataPlaneEndpointSettings, OutboundSettings, TransferSettings
@@ -35,12 +36,12 @@ TRANSFER_TYPE: Final = "HttpData-PULL"
 class NamedByClientId:
     """A CounterpartyIdentity that believes everybody: `Authorization: {"clientId": "..."}`."""
 
-    async def authorization_for(self, counter_party_id: str) -> str:
+    async def authorization_for(self, counterparty: Counterparty) -> str:
         return json.dumps({"clientId": US})
 
-    async def authenticate(self, authorization: str | None) -> str:
+    async def authenticate(self, authorization: str | None) -> Participant:
         try:
-            return str(json.loads(authorization or "")["clientId"])
+            return Participant(id=str(json.loads(authorization or "")["clientId"]))
         except (ValueError, KeyError, TypeError):
             raise UnauthenticatedError("The Authorization header names no clientId.") from None
 

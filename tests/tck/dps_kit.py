@@ -8,7 +8,6 @@ needs.
 """
 
 import asyncio
-import os
 import sys
 from pathlib import Path
 from typing import Final
@@ -25,7 +24,7 @@ def main() -> int:
     """Fetch, run, count; the exit status."""
     RUN.mkdir(parents=True, exist_ok=True)
     try:
-        library = _library()
+        library = java_kit.library(HERE / "pom.xml", RUN / "dps-tck", given_by="DPS_TCK_LIB")
     except java_kit.KitNotInRegistryError as error:
         sys.stderr.write(f"{error}\n")
         return NOT_IN_REGISTRY
@@ -40,11 +39,6 @@ def main() -> int:
         dps_kit_control_plane.CONTROL_PLANE_TESTS
     )
     return 0 if passed else FAILED
-
-
-def _library() -> Path:
-    given = os.environ.get("DPS_TCK_LIB")
-    return java_kit.given(Path(given)) if given else java_kit.fetched(HERE / "pom.xml", RUN / "dps-tck")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-_RESULT: Final = re.compile(r"\b(SUCCESSFUL|FAILED|ABORTED): ((?:CP|DP)_[A-Z_]+:\d\d-\d\d)")
+_RESULT: Final = re.compile(r"\b(SUCCESSFUL|FAILED|ABORTED): ([A-Z][A-Z_]*:\d\d-\d\d)")
 
 
 @dataclass(frozen=True, slots=True)

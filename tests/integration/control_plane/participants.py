@@ -10,8 +10,8 @@ from connector_cli.demo.ports import free_ports
 from connector_spi.clock import SystemClock
 from control_plane.bootstrap import ControlPlane, build_control_plane
 from control_plane.domain.contract_negotiation import ContractNegotiation, NegotiationState
+from control_plane.domain.participant import Counterparty
 from control_plane.dsp_messages import PROTOCOL
-from control_plane.ports.dataspace_client import Counterparty
 from control_plane.services.negotiation_service import ContractRequest
 from control_plane.settings import (
     ControlPlaneSettings,

@@ -8,8 +8,8 @@ from connector_spi.errors import ForbiddenAddressError, PeerRefusedError, PeerUn
 from control_plane.bootstrap import ControlPlane
 from control_plane.domain.contract_definition import OfferId
 from control_plane.domain.contract_negotiation import NegotiationState
+from control_plane.domain.participant import Counterparty
 from control_plane.domain.query import QuerySpec
-from control_plane.ports.dataspace_client import Counterparty
 from tests.control_plane_entities import USE
 from tests.eventually import eventually
 from tests.integration.control_plane.participants import (

@@ -17,6 +17,7 @@ from control_plane.adapters.memory_stores import memory_stores
 from control_plane.domain.contract_definition import OfferId
 from control_plane.domain.contract_negotiation import NegotiationState, NegotiationType
 from control_plane.domain.inbox import InboxMessage
+from control_plane.domain.participant import Counterparty
 from control_plane.ports.counterparty_identity import CounterpartyIdentity
 from control_plane.ports.stores import Stores
 from control_plane.protocol_api.app import create_protocol_app
@@ -26,6 +27,7 @@ from control_plane.protocol_api.negotiations import NegotiationEndpoints
 from control_plane.protocol_api.transfers import TransferEndpoints
 from control_plane.services.catalog_service import CatalogService
 from control_plane.services.negotiation_protocol_service import NegotiationProtocolService
+from control_plane.services.policy_engine import PolicyEngine
 from control_plane.services.transfer_addresses import TransferAddresses
 from control_plane.services.transfer_protocol_service import TransferProtocolService
 from tests import control_plane_entities as examples
@@ -56,7 +58,7 @@ class ProtocolRig:
         vault = InMemoryVault(self.secrets)
         self.data_plane = FakeDataPlane()
         outbound = OutboundAddressPolicy()
-        catalog = CatalogService(self.stores, FakeCounterparty())
+        catalog = CatalogService(self.stores, FakeCounterparty(), PolicyEngine(), clock)
         self.exchange = Exchange(identity(US, knows=(THEM, OTHERS)))
         negotiations = NegotiationProtocolService(
             participant_id=US,
@@ -78,6 +80,7 @@ class ProtocolRig:
             ),
             outbound=outbound,
             data_flows=self.data_plane,
+            policies=PolicyEngine(),
             strict_pids=self.strict_pids,
             start_within_seconds=60,
             clock=clock,
@@ -143,7 +146,7 @@ class ProtocolRig:
 
 async def token(sender: CounterpartyIdentity) -> str:
     """A token of the sender for us."""
-    return await sender.authorization_for(US)
+    return await sender.authorization_for(Counterparty(id=US, address="https://us.example/2025-1"))
 
 
 def properties(**named: str) -> list[dict[str, str]]:

@@ -13,8 +13,8 @@ from connector_spi.errors import ForbiddenAddressError, PeerRefusedError, PeerUn
 from connector_spi.outbound_addresses import OutboundAddressPolicy
 from control_plane.adapters.dsp_client import DspClient
 from control_plane.domain.contract_negotiation import NegotiationType
+from control_plane.domain.participant import Counterparty
 from control_plane.domain.transfer_process import TransferError, TransferProcess, TransferProcessType
-from control_plane.ports.dataspace_client import Counterparty
 from outbound_http.guarded_client import guarded_client
 from tests import control_plane_entities as examples
 from tests.loopback_server import LoopbackServer, Respond, answering, loopback_server

@@ -15,6 +15,7 @@ from connector_spi.errors import (
     VaultUnavailableError,
 )
 from control_plane.adapters.jwt_identity import JwtIdentity, SigningKeyError
+from control_plane.domain.participant import Counterparty, Participant
 from tests.fakes import ManualClock
 from tests.unit.control_plane.keys import KEY_ALIAS, identity, key_of, private_pem, public_pem
 from vault_adapters.memory import InMemoryVault
@@ -30,34 +31,40 @@ def claims_of(header: str, name: str) -> dict[str, Any]:
     return claims
 
 
+def peer(participant_id: str) -> Counterparty:
+    return Counterparty(id=participant_id, address=f"https://{participant_id}.example/2025-1")
+
+
 async def test_a_token_proves_its_sender_to_its_receiver() -> None:
-    header = await identity(ALICE).authorization_for(BOB)
-    assert await identity(BOB, knows=(CAROL, ALICE)).authenticate(header) == ALICE
+    header = await identity(ALICE).authorization_for(peer(BOB))
+    assert await identity(BOB, knows=(CAROL, ALICE)).authenticate(header) == Participant(id=ALICE)
 
 
 async def test_a_token_is_short_lived_and_says_for_whom_it_is() -> None:
-    claims = claims_of(await identity(ALICE, token_seconds=30).authorization_for(BOB), ALICE)
+    claims = claims_of(await identity(ALICE, token_seconds=30).authorization_for(peer(BOB)), ALICE)
     assert (claims["iss"], claims["sub"], claims["aud"]) == (ALICE, ALICE, BOB)
     assert claims["exp"] - claims["iat"] == 30
 
 
 async def test_two_tokens_never_are_the_same() -> None:
     alice, bob = identity(ALICE), identity(BOB, knows=(ALICE,))
-    assert [await bob.authenticate(await alice.authorization_for(BOB)) for _ in range(3)] == [ALICE] * 3
+    assert [await bob.authenticate(await alice.authorization_for(peer(BOB))) for _ in range(3)] == [
+        Participant(id=ALICE)
+    ] * 3
 
 
 async def test_a_token_for_somebody_else_is_refused() -> None:
-    header = await identity(ALICE).authorization_for(CAROL)
+    header = await identity(ALICE).authorization_for(peer(CAROL))
     with pytest.raises(UnauthenticatedError):
         await identity(BOB, knows=(ALICE,)).authenticate(header)
 
 
 async def test_a_replayed_token_is_refused_however_many_others_came_between() -> None:
     alice, bob = identity(ALICE), identity(BOB, knows=(ALICE,))
-    header = await alice.authorization_for(BOB)
+    header = await alice.authorization_for(peer(BOB))
     await bob.authenticate(header)
     for _ in range(300):
-        await bob.authenticate(await alice.authorization_for(BOB))
+        await bob.authenticate(await alice.authorization_for(peer(BOB)))
     with pytest.raises(UnauthenticatedError):
         await bob.authenticate(header)
 
@@ -66,9 +73,9 @@ async def test_ids_of_tokens_are_forgotten_once_the_tokens_have_expired() -> Non
     clock = ManualClock(SystemClock().now())
     alice, bob = identity(ALICE), identity(BOB, knows=(ALICE,), clock=clock)
     for _ in range(256):
-        await bob.authenticate(await alice.authorization_for(BOB))
+        await bob.authenticate(await alice.authorization_for(peer(BOB)))
     clock.advance(3600)
-    await bob.authenticate(await alice.authorization_for(BOB))
+    await bob.authenticate(await alice.authorization_for(peer(BOB)))
     assert len(bob._seen) == 1
 
 
@@ -76,11 +83,11 @@ async def test_a_rotated_key_is_picked_up_within_half_a_minute() -> None:
     clock = ManualClock(SystemClock().now())
     vault = InMemoryVault({KEY_ALIAS: private_pem(key_of(ALICE))})
     alice = identity(ALICE, vault=vault, clock=clock)
-    await alice.authorization_for(BOB)
+    await alice.authorization_for(peer(BOB))
     await vault.store(KEY_ALIAS, private_pem(key_of("alice's next")))
-    claims_of(await alice.authorization_for(BOB), ALICE)
+    claims_of(await alice.authorization_for(peer(BOB)), ALICE)
     clock.advance(31)
-    header = (await alice.authorization_for(BOB)).removeprefix("Bearer ")
+    header = (await alice.authorization_for(peer(BOB))).removeprefix("Bearer ")
     assert jwt.PyJWS().decode(header, key_of("alice's next").public_key(), algorithms=["ES256"])
 
 
@@ -90,13 +97,13 @@ async def test_a_rotated_key_is_picked_up_within_half_a_minute() -> None:
 async def test_a_secret_that_is_no_signing_key_is_named_by_its_alias_alone(secret: str) -> None:
     alice = identity(ALICE, vault=InMemoryVault({KEY_ALIAS: secret}))
     with pytest.raises(SigningKeyError, match=KEY_ALIAS) as refused:
-        await alice.authorization_for(BOB)
+        await alice.authorization_for(peer(BOB))
     assert "PLANTED" not in str(refused.value)
 
 
 async def test_a_missing_key_is_named_by_its_alias() -> None:
     with pytest.raises(SecretNotFoundError, match=KEY_ALIAS):
-        await identity(ALICE, vault=InMemoryVault()).authorization_for(BOB)
+        await identity(ALICE, vault=InMemoryVault()).authorization_for(peer(BOB))
 
 
 class DownVault(InMemoryVault):
@@ -108,7 +115,7 @@ class DownVault(InMemoryVault):
 
 async def test_a_vault_that_is_down_is_a_passing_trouble() -> None:
     with pytest.raises(VaultUnavailableError):
-        await identity(ALICE, vault=DownVault()).authorization_for(BOB)
+        await identity(ALICE, vault=DownVault()).authorization_for(peer(BOB))
 
 
 def other_keys() -> list[str]:

@@ -18,6 +18,7 @@ from control_plane.domain.contract_negotiation import (
 )
 from control_plane.domain.inbox import InboxMessage
 from control_plane.services.negotiation_manager import ContractNegotiationManager
+from control_plane.services.pending_guards import HoldsNothing
 from tests.control_plane_entities import NOW, USE, agreement, moment, negotiation
 from tests.fakes import FakeCounterparty, ManualClock, unavailable
 from tests.unit.control_plane.transfer_rig import LIMIT, PATIENCE
@@ -38,7 +39,9 @@ class NegotiationRig:
 
     def __post_init__(self) -> None:
         self.store = memory_stores(self.clock).contract_negotiations
-        self.manager = ContractNegotiationManager(client=self.client, patience=PATIENCE, clock=self.clock)
+        self.manager = ContractNegotiationManager(
+            client=self.client, patience=PATIENCE, guard=HoldsNothing(), clock=self.clock
+        )
 
     async def begin(self, **changes: Any) -> None:
         await self.store.create(negotiation(**changes), due_at=self.clock.now())

@@ -14,6 +14,7 @@ from control_plane.domain.contract_negotiation import (
     negotiation_will_accept,
 )
 from control_plane.services.negotiation_manager import ContractNegotiationManager
+from control_plane.services.pending_guards import HoldsNothing
 from tests.control_plane_entities import moment, negotiation
 from tests.fakes import FakeCounterparty, ManualClock
 from tests.unit.control_plane.transfer_rig import PATIENCE
@@ -115,7 +116,9 @@ def test_a_message_is_accepted_when_its_turn_has_come_or_will_come(
 
 
 def test_each_side_has_an_act_for_exactly_the_states_in_which_it_is_its_turn() -> None:
-    manager = ContractNegotiationManager(client=FakeCounterparty(), patience=PATIENCE, clock=ManualClock())
+    manager = ContractNegotiationManager(
+        client=FakeCounterparty(), patience=PATIENCE, guard=HoldsNothing(), clock=ManualClock()
+    )
     assert manager.acting_states == {
         *((CONSUMER, s) for s in (S.INITIAL, S.REQUESTING, S.AGREED, S.VERIFYING, S.TERMINATING)),
         *((PROVIDER, s) for s in (S.REQUESTED, S.AGREEING, S.VERIFIED, S.FINALIZING, S.TERMINATING)),

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from control_plane.domain.participant import Counterparty
 from tests.unit.control_plane.keys import identity, key_of
 from tests.unit.control_plane.protocol_rig import (
     OTHERS,
@@ -41,7 +42,7 @@ BODY_POSTS: Final = tuple(path for path in POSTS if "catalog" not in path)
 async def _forged() -> dict[str, str | None]:
     """Headers that do not prove who is calling, by what is wrong with each."""
     claims = jwt.decode((await token(identity(THEM)))[7:], options={"verify_signature": False})
-    ours = (await identity(THEM).authorization_for(OTHERS))[7:]
+    ours = (await identity(THEM).authorization_for(Counterparty(id=OTHERS, address="https://others.example")))[7:]
     deep = "[" * 3000
     return {
         "missing": None,

@@ -21,6 +21,7 @@ from control_plane.services.consumer_acts import ConsumerActs
 from control_plane.services.destination_doors import DestinationDoors
 from control_plane.services.entity_loop import Step
 from control_plane.services.patience import Backoff, Patience
+from control_plane.services.pending_guards import HoldsNothing
 from control_plane.services.provider_acts import ProviderActs
 from control_plane.services.transfer_addresses import TransferAddresses
 from control_plane.services.transfer_inbox import accepting
@@ -89,6 +90,7 @@ class TransferRig:
             acts={**self.consumer_acts.acts(), **self.provider_acts.acts()},
             resource_acts={**self.consumer_acts.resource_acts(), **self.provider_acts.resource_acts()},
             patience=PATIENCE,
+            guard=HoldsNothing(),
             clock=self.clock,
         )
 

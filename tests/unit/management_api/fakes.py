@@ -8,15 +8,16 @@ from connector_spi.errors import ConnectorError, InvalidInputError
 from control_plane.adapters.memory_stores import memory_stores
 from control_plane.domain.contract_agreement import ContractAgreement
 from control_plane.domain.contract_negotiation import ContractNegotiation, NegotiationState, NegotiationType
+from control_plane.domain.participant import Counterparty
 from control_plane.domain.policy import Policy
 from control_plane.domain.transfer_process import ProvisionedResource, TransferProcess
-from control_plane.ports.dataspace_client import Counterparty
 from control_plane.ports.provisioner import Provisioned
 from control_plane.ports.stores import Stores
 from control_plane.services.catalog_service import CatalogService
 from control_plane.services.definition_service import DefinitionService
 from control_plane.services.endpoint_data_references import EndpointDataReferenceService
 from control_plane.services.negotiation_service import NegotiationService
+from control_plane.services.policy_engine import PolicyEngine
 from control_plane.services.transfer_addresses import TransferAddresses
 from control_plane.services.transfer_process_service import TransferProcessService
 from tests.fakes import FakeDataPlane
@@ -103,7 +104,7 @@ class ControlPlaneOfTests:
         self.negotiations = NegotiationService(
             participant_id=self.participant_id, negotiations=self.stores.contract_negotiations, clock=clock
         )
-        self.definitions = DefinitionService(self.stores)
+        self.definitions = DefinitionService(self.stores, PolicyEngine())
 
     async def ready(self) -> dict[str, bool]:
         return self.components

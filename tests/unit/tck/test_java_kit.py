@@ -75,9 +75,9 @@ def test_a_kit_that_was_fetched_is_not_fetched_again(
     library = tmp_path / "library"
     library.mkdir()
     maven_that_says("", tmp_path, monkeypatch, status=0)
-    assert java_kit.fetched(pom, library) == library
+    assert java_kit.fetched(pom, library, given_by="A_FOLDER") == library
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert java_kit.fetched(pom, library) == library
+    assert java_kit.fetched(pom, library, given_by="A_FOLDER") == library
 
 
 def test_a_given_folder_without_jars_is_a_failure(

@@ -1,0 +1,22 @@
+"""Negotiations with offers of both sides, and what counterparties have proven about themselves."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+TEXT = sa.String().with_variant(sa.String(collation="C"), "postgresql")
+DOCUMENT = sa.JSON(none_as_null=True)
+
+
+def upgrade() -> None:
+    for table in ("transfer_processes", "contract_negotiations"):
+        op.add_column(table, sa.Column("counter_party_claims", DOCUMENT, nullable=False, server_default="{}"))
+    op.add_column("contract_negotiations", sa.Column("own_policy", DOCUMENT, nullable=True))
+    op.add_column(
+        "contract_negotiations", sa.Column("pending", sa.Boolean(), nullable=False, server_default=sa.false())
+    )
+    op.add_column("contract_negotiations", sa.Column("error_code", TEXT, nullable=True))

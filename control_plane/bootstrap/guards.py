@@ -1,0 +1,16 @@
+"""Who decides: the guards that the composing program may plug in."""
+
+from dataclasses import dataclass, field
+
+from control_plane.domain.contract_negotiation import ContractNegotiation
+from control_plane.domain.transfer_process import TransferProcess
+from control_plane.ports.pending_guard import PendingGuard
+from control_plane.services.pending_guards import HoldsNothing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingGuards:
+    """One guard for each kind of process."""
+
+    negotiations: PendingGuard[ContractNegotiation] = field(default_factory=HoldsNothing)
+    transfers: PendingGuard[TransferProcess] = field(default_factory=HoldsNothing)
