@@ -13,6 +13,7 @@ from connector_cli.configuration import InvalidConfigurationError, counterpartie
 from connector_cli.needed_secrets import signed_token_problems
 from connector_cli.settings import EMBEDDED_ID, ConnectorSettings, ListenerSection, is_loopback
 from connector_spi.errors import ConfigurationError
+from control_plane.bootstrap.identity_rules import identity_problems
 
 PUBLIC_LISTENER: Final = "data_plane.public"
 
@@ -44,7 +45,7 @@ def check_for_connector(settings: ConnectorSettings) -> None:
         *_participant(settings),
         *_listeners(listeners_of(settings)),
         *_embedded_public(settings),
-        *_counterparties(settings),
+        *_identity(settings),
         *_data_planes(settings),
         *_networks(settings),
         *_storage(settings),
@@ -88,7 +89,7 @@ def _embedded_public(settings: ConnectorSettings) -> Iterator[ConfigurationError
         )
 
 
-def _counterparties(settings: ConnectorSettings) -> Iterator[ConfigurationError]:
+def _identity(settings: ConnectorSettings) -> Iterator[ConfigurationError]:
     try:
         counterparties = counterparties_of(settings)
     except InvalidConfigurationError as error:
@@ -99,12 +100,14 @@ def _counterparties(settings: ConnectorSettings) -> Iterator[ConfigurationError]
         if counterparty.id in seen:
             yield ConfigurationError(key=f"counterparties[{index}].id", problem="names a counterparty twice")
         seen.add(counterparty.id)
-        if not _is_p256_key(counterparty.public_key):
+        if counterparty.public_key is not None and not _is_p256_key(counterparty.public_key):
             yield ConfigurationError(
                 key=f"counterparties[{index}].public_key",
                 problem="is not the PEM text of a P-256 public key",
                 remedy="Use what `connector identity create` printed at the counterparty.",
             )
+    participant_id = settings.participant.id if settings.participant else ""
+    yield from identity_problems(settings.identity, participant_id, counterparties)
 
 
 def _data_planes(settings: ConnectorSettings) -> Iterator[ConfigurationError]:

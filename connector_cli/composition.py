@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from starlette.applications import Starlette
@@ -23,11 +24,12 @@ from connector_cli.checks import (
 from connector_cli.configuration import counterparties_of
 from connector_cli.needed_secrets import check_secrets, secrets_of_connector, secrets_of_data_plane
 from connector_cli.serving import Listener, bound_socket, private_socket, serve, stop_on_signal
-from connector_cli.settings import EMBEDDED_ID, ConnectorSettings, DataPlaneSection, ListenerSection
+from connector_cli.settings import EMBEDDED_ID, ConnectorSettings, DataPlaneSection, ListenerSection, ProtocolSection
 from connector_spi.clock import SystemClock
 from connector_spi.errors import SecretNotFoundError
 from connector_spi.vault import Vault
 from control_plane.bootstrap import ControlPlane, build_control_plane
+from control_plane.protocol_api.versions import version_route
 from control_plane.settings import ControlPlaneSettings, DataPlaneEndpointSettings
 from data_plane.bootstrap import DataPlane, build_data_plane
 from data_plane.settings import DataPlaneSettings
@@ -73,13 +75,17 @@ def control_plane_settings(settings: ConnectorSettings) -> ControlPlaneSettings:
         database_url=settings.database.url,
         protocol_url=settings.protocol.advertised_url,
         signaling_url=settings.signaling.advertised_url,
+        protocol_metadata=settings.protocol.metadata,
         strict_pids=settings.protocol.strict_pids,
         identity=settings.identity,
         counterparties=counterparties_of(settings),
         data_planes=settings.data_planes,
         outbound=settings.outbound,
         storage=settings.storage,
+        policy_plugins=settings.policy_plugins,
         transfer=settings.transfer,
+        negotiation=settings.negotiation,
+        catalog=settings.catalog,
     )
 
 
@@ -99,7 +105,7 @@ async def _connector(settings: ConnectorSettings, plane_settings: ControlPlaneSe
         plane = await stack.enter_async_context(build_control_plane(plane_settings, vault=vault, clock=SystemClock()))
         apps = {
             "management": _management_app(settings, plane, vault),
-            "protocol": _mounted(settings.protocol.path, plane.protocol_app),
+            "protocol": _mounted(settings.protocol, plane),
             "signaling": plane.signaling_app,
         }
         listeners += [Listener(name=name, app=app, socket=sockets[name]) for name, app in apps.items()]
@@ -199,5 +205,8 @@ def _socket(name: str, section: ListenerSection | DataPlaneSection, stack: Async
     return stack.enter_context(bound_socket(section.host, section.port, setting=name))
 
 
-def _mounted(path: str, app: FastAPI) -> Starlette:
-    return Starlette(routes=[Mount(path or "/", app)])
+def _mounted(section: ProtocolSection, plane: ControlPlane) -> Starlette:
+    """The protocol below its path; its version document stands at the server's root as well (RFC 8615)."""
+    public_path = urlsplit(section.advertised_url).path
+    own = [version_route(plane.versions, public_path)] if section.path else []
+    return Starlette(routes=[*own, Mount(section.path or "/", plane.protocol_app)])

@@ -188,9 +188,9 @@ def _placed_counterparty(counterparty: CounterpartySection, folder: Path) -> Cou
     return counterparty.model_copy(update={"public_key_file": folder / counterparty.public_key_file})
 
 
-def _public_key(counterparty: CounterpartySection, key: str) -> str:
+def _public_key(counterparty: CounterpartySection, key: str) -> str | None:
     if counterparty.public_key_file is None:
-        return counterparty.public_key or ""
+        return counterparty.public_key
     try:
         return counterparty.public_key_file.read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError) as error:

@@ -1,6 +1,7 @@
 """A client of the management API, as the commands and the demo use it."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -12,6 +13,7 @@ CONTEXT: Final = {"@vocab": "https://w3id.org/edc/v0.0.1/ns/"}
 PROTOCOL: Final = "dataspace-protocol-http:2025-1"
 ENDED: Final = frozenset({"COMPLETED", "TERMINATED", "DEPROVISIONING", "DEPROVISIONED"})
 _ACCEPTED: Final = 300
+_CATALOG: Final = "/v3/catalog/request"
 
 
 class ManagementError(PermanentError):
@@ -50,6 +52,11 @@ class ManagementClient:
 
     async def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """One request; returns the answer's JSON, or None when it has none."""
+        answer, _ = await self._answer(method, path, body)
+        return answer
+
+    async def _answer(self, method: str, path: str, body: dict[str, Any] | None) -> tuple[Any, httpx.Response]:
+        """The answer's JSON, and the answer."""
         try:
             response = await self._http.request(method, path, json=body)
         except httpx.TransportError as error:
@@ -58,7 +65,7 @@ class ManagementClient:
         if response.status_code >= _ACCEPTED:
             raise ManagementError(_problem(response), status=response.status_code)
         try:
-            return response.json() if response.content else None
+            return (response.json() if response.content else None), response
         except ValueError:
             text = f"What answers at {self._http.base_url} is no management API. Is its path missing in the address?"
             raise UnreachableError(text, status=response.status_code) from None
@@ -69,10 +76,30 @@ class ManagementClient:
         return str(answer["@id"])
 
     async def catalog(self, address: str, participant_id: str) -> dict[str, Any]:
-        """The counterparty's catalog, as it came."""
-        body = {"counterPartyAddress": address, "counterPartyId": participant_id, "protocol": PROTOCOL}
-        catalog: dict[str, Any] = await self.call("POST", "/v3/catalog/request", {"@context": CONTEXT, **body})
+        """The counterparty's catalog, as it came: as many datasets as it gives at once."""
+        catalog, _ = await self.catalog_page(address, participant_id)
         return catalog
+
+    async def catalog_page(
+        self, address: str, participant_id: str, *, limit: int | None = None, continuation: str = ""
+    ) -> tuple[dict[str, Any], str]:
+        """One page of the counterparty's catalog, and what continues it; empty: nothing. `limit`: of datasets."""
+        body = {"counterPartyAddress": address, "counterPartyId": participant_id, "protocol": PROTOCOL}
+        query = {"querySpec": {"limit": limit}} if limit else {}
+        path = f"{_CATALOG}?{continuation}" if continuation else _CATALOG
+        catalog, response = await self._answer("POST", path, {"@context": CONTEXT, **body, **query})
+        following = httpx.URL(response.links.get("next", {}).get("url", "")).query.decode()
+        return catalog, following
+
+    async def catalog_pages(
+        self, address: str, participant_id: str, *, limit: int | None = None
+    ) -> AsyncIterator[dict[str, Any]]:
+        """The counterparty's whole catalog, page after page. `limit`: datasets in a page."""
+        catalog, following = await self.catalog_page(address, participant_id, limit=limit)
+        yield catalog
+        while following:
+            catalog, following = await self.catalog_page(address, participant_id, limit=limit, continuation=following)
+            yield catalog
 
     async def negotiate(
         self, address: str, participant_id: str, asset_id: str, offer: dict[str, Any], *, wait_seconds: float
@@ -87,20 +114,43 @@ class ManagementClient:
         }
         body = {"counterPartyAddress": address, "counterPartyId": participant_id, "protocol": PROTOCOL}
         negotiation_id = await self.create("contractnegotiations", {**body, "policy": policy})
-        path = f"/v3/contractnegotiations/{negotiation_id}"
+        negotiation = await self.settled_negotiation(negotiation_id, wait_seconds=wait_seconds)
+        if negotiation["state"] == "FINALIZED":
+            return str(negotiation["contractAgreementId"])
+        if negotiation["state"] == "TERMINATED":
+            reason = negotiation.get("errorDetail", "no reason was given")
+            raise ManagementError(f"The negotiation was terminated: {reason}", status=0)
+        text = f"The provider offers other terms: look at the negotiation {negotiation_id}, and accept or end it."
+        raise ManagementError(text, status=0)
+
+    async def negotiation(self, negotiation_id: str) -> dict[str, Any]:
+        """The contract negotiation, with the terms on the table."""
+        negotiation: dict[str, Any] = await self.call("GET", f"/v3/contractnegotiations/{negotiation_id}")
+        return negotiation
+
+    async def settled_negotiation(
+        self, negotiation_id: str, *, wait_seconds: float, decided: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """The negotiation once it has ended, or waits for a decision of ours.
+
+        `decided`: as it was when we decided the last time; a decision takes a moment to be carried out.
+        """
+        before = decided["stateTimestamp"] if decided else None
         try:
             async with asyncio.timeout(wait_seconds):
                 while True:
-                    negotiation = await self.call("GET", path)
-                    if negotiation["state"] == "FINALIZED":
-                        return str(negotiation["contractAgreementId"])
-                    if negotiation["state"] == "TERMINATED":
-                        reason = negotiation.get("errorDetail", "no reason was given")
-                        raise ManagementError(f"The negotiation was terminated: {reason}", status=0)
+                    negotiation = await self.negotiation(negotiation_id)
+                    waits = negotiation.get("pending") and negotiation.get("stateTimestamp") != before
+                    if negotiation["state"] in {"FINALIZED", "TERMINATED"} or waits:
+                        return negotiation
                     await asyncio.sleep(0.1)
         except TimeoutError:
             text = f"The negotiation {negotiation_id} did not end within {wait_seconds:g} seconds."
             raise ManagementError(text, status=0) from None
+
+    async def decide(self, negotiation_id: str, verb: str, body: dict[str, Any] | None = None) -> None:
+        """Decide about a negotiation: accept, agree, verify, finalize, request, offer or terminate."""
+        await self.call("POST", f"/v3/contractnegotiations/{negotiation_id}/{verb}", body)
 
     async def transfer(self, process_id: str) -> dict[str, Any]:
         """The transfer process."""

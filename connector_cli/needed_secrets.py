@@ -7,6 +7,7 @@ from connector_cli.configuration import InvalidConfigurationError
 from connector_cli.settings import ConnectorSettings
 from connector_spi.errors import ConfigurationError
 from connector_spi.vault import Vault
+from control_plane.bootstrap.identity_rules import needs_signing_key
 from control_plane.settings import DataPlaneEndpointSettings
 
 _SIGNING_KEY: Final = "identity.signing_key_alias"
@@ -14,7 +15,7 @@ _SIGNING_KEY: Final = "identity.signing_key_alias"
 
 def secrets_of_connector(settings: ConnectorSettings) -> dict[str, str]:
     """The vault aliases without which `connector run` cannot do its work, by setting."""
-    found = {_SIGNING_KEY: settings.identity.signing_key_alias}
+    found = _of_identity(settings)
     if not settings.management.insecure_no_auth:
         found["management.api_key_alias"] = settings.management.api_key_alias
     for index, plane in enumerate(settings.data_planes):
@@ -84,6 +85,18 @@ def signed_token_problems(settings: ConnectorSettings) -> Iterator[Configuration
 
 def _missing(key: str, reason: str) -> ConfigurationError:
     return ConfigurationError(key=key, problem=f"is missing: {reason}")
+
+
+def _of_identity(settings: ConnectorSettings) -> dict[str, str]:
+    """What messages are signed or tokens fetched with; an embedded data plane may sign receipts with the same key."""
+    own = settings.identity
+    signs_receipts = settings.embedded_data_plane and (
+        "receipt_signing_key_alias" not in settings.data_plane.model_fields_set
+    )
+    found = {_SIGNING_KEY: own.signing_key_alias} if needs_signing_key(own) or signs_receipts else {}
+    if own.mode == "oauth2" and own.oauth2 is not None:
+        found["identity.oauth2.client_secret_alias"] = own.oauth2.client_secret_alias
+    return found
 
 
 def _of_endpoint(table: str, plane: DataPlaneEndpointSettings) -> dict[str, str]:

@@ -5,7 +5,7 @@ Exit codes: 0 done; 1 failed, the reason is printed; 2 wrong usage or configurat
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -43,6 +43,12 @@ notes = Console(stderr=True, highlight=False)
 def print_json(value: Any) -> None:
     """The value as JSON, for programs that read the output."""
     print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_json_lines(values: Iterable[Any]) -> None:
+    """Each value as JSON on a line of its own, for programs that read the output while it comes."""
+    for value in values:
+        print(json.dumps(value, ensure_ascii=False))
 
 
 def note(text: str) -> None:

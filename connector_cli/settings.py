@@ -6,18 +6,21 @@ run` reads every table, `connector data-plane` only `[data_plane]`, `[vault]`, `
 
 import ipaddress
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from control_plane.settings import (
     Alias,
+    CatalogSettings,
     CounterpartySettings,
     DataPlaneEndpointSettings,
     IdentitySettings,
+    NegotiationSettings,
     OutboundSettings,
     ParticipantId,
+    ProtocolMetadataSettings,
     Section,
     StorageSettings,
     TransferSettings,
@@ -116,6 +119,8 @@ class ProtocolSection(AdvertisedSection):
     """`public_url` includes it, or whatever a proxy has in its place."""
     strict_pids: bool = True
     """Refuse messages about a transfer whose process ids are not those of the process in the path."""
+    metadata: ProtocolMetadataSettings = ProtocolMetadataSettings()
+    """What the version document tells beside the version."""
 
     @property
     def advertised_url(self) -> str:
@@ -147,29 +152,20 @@ class LoggingSection(Section):
     format: Literal["json", "text"] = "text"
 
 
-class CounterpartySection(Section):
+class CounterpartySection(CounterpartySettings):
     """A participant that this one deals with; its public key stands here or in a file of its own."""
 
-    id: ParticipantId
-    public_key: Annotated[str, StringConstraints(min_length=1, max_length=8192)] | None = None
     public_key_file: Path | None = None
-    completion_evidence: Literal["marker", "message"] = "marker"
-    receipts: Literal["required", "optional"] = "required"
 
     @model_validator(mode="after")
     def _one_key(self) -> Self:
-        if (self.public_key is None) == (self.public_key_file is None):
-            raise ValueError("set exactly one of public_key and public_key_file")
+        if self.public_key is not None and self.public_key_file is not None:
+            raise ValueError("set only one of public_key and public_key_file")
         return self
 
-    def with_key(self, public_key: str) -> CounterpartySettings:
+    def with_key(self, public_key: str | None) -> CounterpartySettings:
         """The control plane's form."""
-        return CounterpartySettings(
-            id=self.id,
-            public_key=public_key,
-            completion_evidence=self.completion_evidence,
-            receipts=self.receipts,
-        )
+        return CounterpartySettings(**{**self.model_dump(exclude={"public_key_file"}), "public_key": public_key})
 
 
 _OF_THIS_PROGRAM: Final = {"host", "port", "public", "provision_with", "storage_endpoint_template"}
@@ -239,6 +235,10 @@ class ConnectorSettings(BaseSettings):
     data_plane: DataPlaneSection = DataPlaneSection()
     outbound: OutboundSettings = OutboundSettings()
     transfer: TransferSettings = TransferSettings()
+    negotiation: NegotiationSettings = NegotiationSettings()
+    policy_plugins: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Settings of installed packages that evaluate left operands of policies, by the name of their entry point."""
+    catalog: CatalogSettings = CatalogSettings()
     logging: LoggingSection = LoggingSection()
 
     @classmethod

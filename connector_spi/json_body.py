@@ -78,20 +78,34 @@ def parsed_object(body: bytes) -> dict[str, Any]:
 
 M = TypeVar("M", bound=BaseModel)
 
+_REMEDIES: Final = {
+    "missing": "Send it.",
+    "string_type": "Send a text.",
+    "string_too_long": "Send a shorter text.",
+    "string_too_short": "Send a longer text.",
+    "too_long": "Send fewer.",
+    "list_type": "Send a list.",
+    "model_type": "Send an object.",
+    "dict_type": "Send an object.",
+}
+
 
 def validated(model: type[M], body: dict[str, Any]) -> M:
     """The body as this message.
 
     Raises:
-        InvalidInputError: it is not; names the first member that is wrong, and never shows its value, for it may be a
-            secret.
+        InvalidInputError: it is not; names the first member that is wrong, and never shows its value where that is a
+            text or holds one, for it may be a secret.
     """
     try:
         return model.model_validate(body)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        first = error.errors(include_url=False, include_context=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "body"
-        raise InvalidInputError(field=where, value="...", problem=first["msg"]) from None
+        value = first["input"] if isinstance(first["input"], bool | int | float | None) else "..."
+        problem = first["msg"].removeprefix("Value error, ")
+        remedy = _REMEDIES.get(first["type"], "")
+        raise InvalidInputError(field=where, value=value, problem=problem, remedy=remedy) from None
 
 
 def _check_content(value: Any) -> None:

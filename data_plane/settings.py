@@ -292,6 +292,7 @@ class DataPlaneSettings(BaseModel):
         default=3600.0, ge=1, description="Life of the token of an HTTP pull; it can be renewed while the flow runs."
     )
     max_public_reads: int = Field(default=32, ge=1, description="Objects that are read at /public at the same time.")
+    max_public_reads_each: int = Field(default=16, ge=1, description="Of them, those of one consumer.")
     max_public_writes: int = Field(
         default=32, ge=1, description="Objects that are received at /public/inbox at the same time."
     )

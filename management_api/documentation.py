@@ -16,6 +16,7 @@ from management_api.schemas.asset import AssetRequest
 from management_api.schemas.catalog import CatalogRequest, DatasetRequest
 from management_api.schemas.contract_definition import ContractDefinitionRequest
 from management_api.schemas.negotiation import NegotiationRequest, ReasonRequest
+from management_api.schemas.negotiation_decisions import OfferRequest, TermsRequest
 from management_api.schemas.policy_definition import PolicyDefinitionRequest
 from management_api.schemas.query import QuerySpecRequest
 from management_api.schemas.transfer_process import TransferProcessRequest
@@ -27,9 +28,11 @@ _REQUESTS: Final[tuple[type[BaseModel], ...]] = (
     ContractDefinitionRequest,
     DatasetRequest,
     NegotiationRequest,
+    OfferRequest,
     PolicyDefinitionRequest,
     QuerySpecRequest,
     ReasonRequest,
+    TermsRequest,
     TransferProcessRequest,
     TransferProcessRequest2022,
 )

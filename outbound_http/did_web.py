@@ -41,9 +41,16 @@ def document_url(did: str, *, http_hosts: Collection[str] = ()) -> str:
 class DidWebKeys:
     """The keys of each DID, from its document; fetched again when a token names a key that it does not hold."""
 
-    def __init__(self, client: httpx.AsyncClient, *, http_hosts: Collection[str] = ()) -> None:
-        """`client`: a guarded one."""
+    def __init__(
+        self, client: httpx.AsyncClient, *, http_hosts: Collection[str] = (), relationship: str | None = None
+    ) -> None:
+        """`client`: a guarded one.
+
+        `relationship`: only keys that the document lists for this purpose (`authentication`, `capabilityInvocation`);
+        None: all.
+        """
         self._client = client
+        self._relationship = relationship
         self._http_hosts = frozenset(http_hosts)
         self._documents: OrderedDict[str, FetchedKeys] = OrderedDict()
 
@@ -64,27 +71,46 @@ class DidWebKeys:
         """
         if did not in self._documents:
             url = document_url(did, http_hosts=self._http_hosts)
-            self._documents[did] = FetchedKeys(self._client, url, floor_seconds=_FLOOR_SECONDS, read=_document_of(did))
+            read = _document_of(did, self._relationship)
+            self._documents[did] = FetchedKeys(self._client, url, floor_seconds=_FLOOR_SECONDS, read=read)
         self._documents.move_to_end(did)
         while len(self._documents) > _DOCUMENTS_KEPT:
             self._documents.popitem(last=False)
         return self._documents[did]
 
 
-def _document_of(did: str) -> JsonRead:
+def _document_of(did: str, relationship: str | None) -> JsonRead:
     async def read(client: httpx.AsyncClient, url: str) -> Mapping[str, Any]:
         document = await fetched_json(client, url, max_bytes=DOCUMENT_MAX_BYTES)
         if document.get("id") != did:
             raise UnauthenticatedError("The document at the party's address is that of another one.")
-        methods = document.get("verificationMethod")
-        return {"keys": [_jwk(did, method) for method in (methods if isinstance(methods, list) else [])]}
+        return {"keys": [_jwk(did, method) for method in _methods(did, document, relationship)]}
 
     return read
+
+
+def _methods(did: str, document: Mapping[str, Any], relationship: str | None) -> Sequence[object]:
+    """The verification methods, of one relationship where it names one: by reference, or embedded in it."""
+    methods = _listed(document, "verificationMethod")
+    if relationship is None:
+        return methods
+    related = _listed(document, relationship)
+    named = {_absolute(did, entry) for entry in related if isinstance(entry, str)}
+    referenced = [m for m in methods if isinstance(m, dict) and _absolute(did, str(m.get("id", ""))) in named]
+    return [*referenced, *(entry for entry in related if isinstance(entry, dict))]
+
+
+def _listed(document: Mapping[str, Any], name: str) -> list[object]:
+    found = document.get(name)
+    return found if isinstance(found, list) else []
 
 
 def _jwk(did: str, method: object) -> Mapping[str, Any]:
     """A verification method as a JSON Web Key whose id is the method's; empty when it holds none."""
     if not isinstance(method, dict) or not isinstance(method.get("publicKeyJwk"), dict):
         return {}
-    name = str(method.get("id", ""))
-    return {**method["publicKeyJwk"], "kid": did + name if name.startswith("#") else name}
+    return {**method["publicKeyJwk"], "kid": _absolute(did, str(method.get("id", "")))}
+
+
+def _absolute(did: str, name: str) -> str:
+    return did + name if name.startswith("#") else name

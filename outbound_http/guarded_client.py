@@ -14,6 +14,12 @@ CATALOG_MAX_BYTES: Final = 64 * 1024 * 1024
 """A catalog may be large; nothing larger is read."""
 
 
+class ResponseTooLargeError(PeerUnavailableError):
+    """An answer is larger than what is read of it."""
+
+    code = "ResponseTooLarge"
+
+
 class GuardedTransport(httpx.AsyncBaseTransport):
     """Checks each request's address against the policy and connects to a resolved address that passed."""
 
@@ -64,14 +70,15 @@ async def read_limited(response: httpx.Response, *, max_bytes: int = RESPONSE_MA
     """The body, as far as the limit allows.
 
     Raises:
-        PeerUnavailableError: it is larger than `max_bytes`, or broke off.
+        ResponseTooLargeError: it is larger than `max_bytes`.
+        PeerUnavailableError: it broke off.
     """
     body = bytearray()
     try:
         async for chunk in response.aiter_bytes():
             body += chunk
             if len(body) > max_bytes:
-                raise PeerUnavailableError("The counterparty's answer is larger than this connector reads.")
+                raise ResponseTooLargeError("The counterparty's answer is larger than this connector reads.")
     except httpx.RequestError as error:
         raise PeerUnavailableError("The counterparty's answer broke off, or cannot be decoded.") from error
     return bytes(body)

@@ -54,7 +54,7 @@ class FetchedKeys:
     """Keys behind an address, kept for `kept_seconds`, and asked for again when a token names an unknown one.
 
     An outsider can send tokens with unknown key ids as often as it likes, so fetches are at least `floor_seconds`
-    apart.
+    apart. In between nobody can tell whether a key is unknown or new: whoever sent the token has to try again.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class FetchedKeys:
         if self._is_fresh() and (known := _matching(self._keys, kid)):
             return known
         async with self._fetching:
-            if self._may_ask() and not (self._is_fresh() and _matching(self._keys, kid)):
+            if not (self._is_fresh() and _matching(self._keys, kid)):
                 await self._fetch()
         return _matching(self._keys, kid)
 
@@ -95,9 +95,17 @@ class FetchedKeys:
         return self._asked_at is None or self._monotonic() - self._asked_at >= self._floor_seconds
 
     async def _fetch(self) -> None:
-        self._asked_at = self._monotonic()
-        keys = parsed_keys(await self._read(self._client, self._uri))
-        self._keys, self._fetched_at = keys, self._monotonic()
+        if not self._may_ask():
+            raise PeerUnavailableError(
+                "The peer's keys were asked for a moment ago, without getting this one.",
+                retry_after_seconds=self._floor_seconds,
+            )
+        try:
+            keys = parsed_keys(await self._read(self._client, self._uri))
+            self._keys, self._fetched_at = keys, self._monotonic()
+        finally:
+            # The end counts: whoever waited for an address that does not answer shall not wait for it once more.
+            self._asked_at = self._monotonic()
 
 
 async def _key_set(client: httpx.AsyncClient, uri: str) -> Mapping[str, Any]:

@@ -28,6 +28,8 @@ class TokenRules:
     skew_seconds: float = 30.0
     max_life_seconds: float = 86_400.0
     """A token that claims a longer life is refused: its id would have to be remembered for so long."""
+    subject_required: bool = True
+    """False: whoever is calling is named by another claim, so that a token needs no `sub`."""
     once: bool = False
     """Whether a token's `jti` is accepted once; a client that keeps a token for several calls sends it again."""
 
@@ -75,7 +77,7 @@ class JwtVerifier:
             for key in await self._keys.candidates(kid if isinstance(kid, str) else None):
                 try:
                     return _decoded(token, key)
-                except jwt.InvalidSignatureError:
+                except (jwt.InvalidSignatureError, jwt.InvalidAlgorithmError):
                     continue
         except (jwt.PyJWTError, ValueError, TypeError) as error:
             raise UnauthenticatedError(f"{_REFUSED}: it is malformed, or not signed as it has to be.") from error
@@ -87,6 +89,8 @@ class JwtVerifier:
             raise UnauthenticatedError(f"{_REFUSED}: its audience is not {rules.audience!r}.")
         for name, expected in (("iss", rules.issuer), ("sub", rules.subject)):
             found = claims.get(name)
+            if name == "sub" and not rules.subject_required:
+                continue
             if not isinstance(found, str) or not found or (expected is not None and found != expected):
                 raise UnauthenticatedError(f"{_REFUSED}: its {name!r} is not the expected one.")
 
@@ -126,6 +130,15 @@ def bearer_token(authorization: str | None) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
+def claimed(token: str, name: str) -> str:
+    """A text that a token says of itself, before any of it is believed; empty when it says none."""
+    try:
+        found = _decoded(token, None).get(name) if 0 < len(token) <= _TOKEN_MAX else None
+    except (jwt.PyJWTError, ValueError, TypeError):
+        return ""
+    return found if isinstance(found, str) else ""
+
+
 def _unverified(token: str) -> Mapping[str, Any]:
     try:
         return _decoded(token, None)
@@ -143,6 +156,10 @@ def _decoded(token: str, key: jwt.PyJWK | None) -> Mapping[str, Any]:
 
 
 def _seconds(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    try:
+        seconds = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    except OverflowError:  # JSON knows whole numbers of any size
+        seconds = math.inf
+    if not math.isfinite(seconds):
         raise UnauthenticatedError(f"{_REFUSED}: 'iat' and 'exp' have to be numbers.")
-    return float(value)
+    return seconds

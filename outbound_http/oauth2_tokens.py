@@ -3,6 +3,7 @@
 import asyncio
 import json
 import math
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ _RENEWED_BEFORE_SECONDS: Final = 30.0
 _OK: Final = 200
 _TRY_AGAIN: Final = frozenset({408, 425, 429})
 _SERVER_ERRORS: Final = 500
+_ERROR_CODE: Final = re.compile(r"[a-z_]{1,40}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,8 @@ class ClientCredentials:
     secret: Callable[[], Awaitable[str]]
     scope: str = ""
     audience: str = ""
+    resource: str = ""
+    """What the token is for, to servers that follow RFC 8707."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,7 @@ class OAuth2TokenClient:
         self._credentials = credentials
         self._monotonic = monotonic
         self._token: _Token | None = None
+        self._failures = 0
         self._fetching = asyncio.Lock()
 
     async def token(self) -> str:
@@ -68,10 +73,18 @@ class OAuth2TokenClient:
         """
         if (known := self._good()) is not None:
             return known
+        failures = self._failures
         async with self._fetching:
             if (known := self._good()) is not None:
                 return known
-            self._token = await self._fetched()
+            if self._failures != failures:
+                # It failed while this caller waited; one after the other, all of them would wait for it again.
+                raise PeerUnavailableError("The token endpoint did not answer a moment ago.")
+            try:
+                self._token = await self._fetched()
+            except PeerUnavailableError:
+                self._failures += 1
+                raise
             return self._token.value
 
     def invalidate(self, token: str) -> None:
@@ -89,26 +102,39 @@ class OAuth2TokenClient:
             "grant_type": "client_credentials",
             "client_id": wanted.client_id,
             "client_secret": await wanted.secret(),
-            **({"scope": wanted.scope} if wanted.scope else {}),
-            **({"audience": wanted.audience} if wanted.audience else {}),
         }
+        wishes = {"scope": wanted.scope, "audience": wanted.audience, "resource": wanted.resource}
+        form |= {name: value for name, value in wishes.items() if value}
         asked_at = self._monotonic()
         try:
             async with self._client.stream("POST", wanted.token_endpoint, data=form) as response:
-                _check(response.status_code)
                 body = await read_limited(response, max_bytes=ANSWER_MAX_BYTES)
         except httpx.HTTPError as error:
             raise PeerUnavailableError(f"The token endpoint does not answer ({type(error).__name__}).") from error
+        _check(response.status_code, body)
         answer = _parsed(body)
         return _Token(_token_in(answer), asked_at + _used_for(answer.get("expires_in")))
 
 
-def _check(status: int) -> None:
+def _check(status: int, body: bytes) -> None:
     if status == _OK:
         return
     if status in _TRY_AGAIN or status >= _SERVER_ERRORS:
         raise PeerUnavailableError(f"The token endpoint answered HTTP {status}.")
-    raise PeerRefusedError(f"The token endpoint answered HTTP {status}; check client id and secret.", status=status)
+    raise PeerRefusedError(
+        f"The token endpoint answered HTTP {status}{_error_code(body)}; check client id and secret, and whether this "
+        "client may ask for the configured scope and audience.",
+        status=status,
+    )
+
+
+def _error_code(body: bytes) -> str:
+    """The answer's error code (RFC 6749, section 5.2), if it has one of the known form."""
+    try:
+        code = json.loads(body)["error"]
+    except (ValueError, RecursionError, TypeError, KeyError):
+        return ""
+    return f" ({code})" if isinstance(code, str) and _ERROR_CODE.fullmatch(code) else ""
 
 
 def _parsed(body: bytes) -> Mapping[str, Any]:

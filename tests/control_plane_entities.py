@@ -209,9 +209,14 @@ negotiations = st.builds(
     **_stateful,
     type=st.sampled_from(NegotiationType),
     state=st.sampled_from(NegotiationState),
+    previous_state=st.none() | st.sampled_from(NegotiationState),
+    counter_party_claims=documents,
     offer_id=texts,
     policy=policies,
+    own_policy=st.none() | policies,
+    pending=st.booleans(),
     agreement=st.none() | agreements,
+    error_code=_maybe_texts,
     error_detail=_maybe_texts,
 )
 assets = st.builds(

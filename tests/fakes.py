@@ -11,9 +11,11 @@ from connector_spi.errors import PeerRefusedError, PeerUnavailableError
 from connector_spi.signaling import DataFlowProgress
 from control_plane.domain.contract_negotiation import ContractNegotiation
 from control_plane.domain.participant import Counterparty
+from control_plane.domain.query import QuerySpec
 from control_plane.domain.transfer_process import ProvisionedResource, TransferError, TransferProcess
 from control_plane.ports.completion_evidence import Evidence, Pending
 from control_plane.ports.data_flow_controller import FlowAnswer, FlowStatus
+from control_plane.ports.dataspace_client import CatalogAnswer
 from control_plane.ports.provisioner import Provisioned
 from tests.control_plane_entities import NOW
 
@@ -75,11 +77,15 @@ class FakeCounterparty(Script):
         self.served_at: list[DataAddress | None] = []
         self.reasons: list[TransferError | str | None] = []
         self.progress: DataFlowProgress | None = None
+        self.shows = ""
+        """The state that it answers with when it is asked."""
         self.fresh_secret = "sig=fresh"
 
-    async def request_catalog(self, counterparty: Counterparty) -> dict[str, Any]:
+    async def request_catalog(
+        self, counterparty: Counterparty, query: QuerySpec | None = None, continuation: str | None = None
+    ) -> CatalogAnswer:
         await self.called("request_catalog")
-        return {"@type": "Catalog", "participantId": counterparty.id}
+        return CatalogAnswer({"@type": "Catalog", "participantId": counterparty.id}, size=0)
 
     async def request_dataset(self, counterparty: Counterparty, dataset_id: str) -> dict[str, Any]:
         await self.called("request_dataset")
@@ -88,6 +94,19 @@ class FakeCounterparty(Script):
     async def request_contract(self, negotiation: ContractNegotiation) -> str:
         await self._sent("request_contract", negotiation)
         return f"provider-pid-of-{negotiation.id}"
+
+    async def send_counter_request(self, negotiation: ContractNegotiation) -> None:
+        await self._sent("send_counter_request", negotiation)
+
+    async def offer_contract(self, negotiation: ContractNegotiation) -> str:
+        await self._sent("offer_contract", negotiation)
+        return f"consumer-pid-of-{negotiation.id}"
+
+    async def send_counter_offer(self, negotiation: ContractNegotiation) -> None:
+        await self._sent("send_counter_offer", negotiation)
+
+    async def send_acceptance(self, negotiation: ContractNegotiation) -> None:
+        await self._sent("send_acceptance", negotiation)
 
     async def send_agreement(self, negotiation: ContractNegotiation) -> None:
         assert negotiation.agreement is not None
@@ -125,6 +144,10 @@ class FakeCounterparty(Script):
     async def renew_credential(self, process: TransferProcess) -> str:
         await self.called("renew_credential")
         return self.fresh_secret
+
+    async def fetch_state(self, process: TransferProcess) -> str:
+        await self.called(f"fetch_state {process.id}")
+        return self.shows
 
     async def fetch_progress(self, process: TransferProcess) -> DataFlowProgress | None:
         await self.called(f"fetch_progress {process.id}")
@@ -189,19 +212,20 @@ class FakeDataPlane(Script):
     def __init__(self) -> None:
         super().__init__()
         self.pending = False
-        self.serves = ("AzureStorage-PUSH", "HttpData-PULL")
+        self.serves: tuple[str, ...] = ("AzureStorage-PUSH", "HttpData-PULL")
         self.prepares: tuple[str, ...] = ()
         self.address: DataAddress | None = None
         self.data_flow_id: str | None = None
         self.running: set[str] = set()
+        self.cannot_read: set[str] = set()
         self.statuses: dict[str, FlowStatus] = {}
         self.sources: list[DataAddress] = []
         self.message_ids: dict[str, list[str | None]] = {}
 
-    async def transfer_types(self) -> tuple[str, ...]:
-        return self.serves
+    async def transfer_types(self, source_type: str | None = None) -> tuple[str, ...]:
+        return () if source_type in self.cannot_read else self.serves
 
-    async def data_plane_for(self, transfer_type: str) -> str:
+    async def data_plane_for(self, transfer_type: str, source_type: str | None = None) -> str:
         if transfer_type not in self.serves:
             raise PeerRefusedError(f"No data plane serves {transfer_type!r}.", status=0)
         return "plane-1"

@@ -77,6 +77,7 @@ def _summary(settings: ConnectorSettings) -> dict[str, str | Sequence[str]]:
     return {
         "for": "connector run",
         "participant": settings.participant.id,
+        "identity": settings.identity.mode,
         "listens on": [f"{name} {each.host}:{each.port}" for name, each in listeners_of(settings).items()],
         "protocol": settings.protocol.advertised_url,
         "knows": [counterparty.id for counterparty in settings.counterparties] or "no counterparty",

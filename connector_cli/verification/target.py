@@ -135,7 +135,7 @@ class Keys:
                 problem = f"cannot be read as text ({type(error).__name__})"
                 raise ConfigurationError(key=str(public_key), problem=problem) from error
         known = counterparties_of(load_settings(config)) if config else ()
-        return cls(by_participant={counterparty.id: counterparty.public_key for counterparty in known})
+        return cls(by_participant={peer.id: peer.public_key for peer in known if peer.public_key})
 
     def check(self, marker: CompleteMarker, *, signer: str | None) -> str:
         """Check the signature, of `signer` where that is known; returns who signed.

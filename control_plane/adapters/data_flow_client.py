@@ -56,16 +56,18 @@ class DataFlowClient:
         self._dataspace_context = dataspace_context
         self._call_seconds = call_seconds
 
-    async def transfer_types(self) -> tuple[str, ...]:
+    async def transfer_types(self, source_type: str | None = None) -> tuple[str, ...]:
         """The union over the data planes, in configured order."""
-        return tuple(dict.fromkeys(t for plane in await self._directory.all() for t in plane.transfer_types))
+        planes = [plane for plane in await self._directory.all() if plane.reads(source_type)]
+        return tuple(dict.fromkeys(t for plane in planes for t in plane.transfer_types))
 
-    async def data_plane_for(self, transfer_type: str) -> str:
+    async def data_plane_for(self, transfer_type: str, source_type: str | None = None) -> str:
         """The first that serves the type."""
-        serving = await self._directory.serving(transfer_type)
+        serving = [plane for plane in await self._directory.serving(transfer_type) if plane.reads(source_type)]
         if not serving:
-            known = ", ".join(await self.transfer_types()) or "none"
-            text = f"No data plane serves the transfer type {transfer_type!r}; there is: {known}."
+            known = ", ".join(await self.transfer_types(source_type)) or "none"
+            what = f" for data of the type {source_type!r}" if source_type else ""
+            text = f"No data plane serves the transfer type {transfer_type!r}{what}; there is: {known}."
             raise PeerRefusedError(text, status=0)
         return serving[0].id
 

@@ -24,7 +24,8 @@ class DataPlaneEndpoint:
 
     `url`: None as long as it has not registered. `prepares`: whether it makes destinations ready for a consumer.
     `shares_vault`: whether messages may hold vault aliases in place of secrets. `legacy_members`: whether it gets the
-    members that Data Plane Signaling had before 1.0-RC3.
+    members that Data Plane Signaling had before 1.0-RC3. `source_types`: the DataAddress types that it reads from; none
+    means any, for data planes do not tell.
     """
 
     id: str
@@ -35,6 +36,11 @@ class DataPlaneEndpoint:
     shares_vault: bool
     prepares: bool = False
     legacy_members: bool = True
+    source_types: tuple[str, ...] = ()
+
+    def reads(self, source_type: str | None) -> bool:
+        """Whether it serves data of this DataAddress type; None: whatever it is."""
+        return source_type is None or not self.source_types or source_type in self.source_types
 
 
 class DataPlaneDirectory:

@@ -1,6 +1,8 @@
 """DataspaceClient over HTTPS: the sending side of the Dataspace Protocol 2025-1."""
 
 import asyncio
+import functools
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote
 from uuid import uuid4
@@ -13,15 +15,26 @@ from connector_spi.errors import ForbiddenAddressError, InvalidInputError, PeerR
 from connector_spi.json_body import parsed_object
 from connector_spi.log_context import redacted
 from connector_spi.signaling import DataFlowProgress
+from control_plane.adapters.catalog_links import CATALOG_PATH, next_page
+from control_plane.adapters.version_directory import VersionDirectory
+from control_plane.catalog_filter import written_filter
 from control_plane.credential_messages import CredentialRenewalAnswer, renewal_request
 from control_plane.domain.contract_negotiation import ContractNegotiation, NegotiationType
 from control_plane.domain.participant import Counterparty
+from control_plane.domain.query import QuerySpec
 from control_plane.domain.transfer_process import TransferError, TransferProcess, TransferProcessType
 from control_plane.dsp_messages import ProcessAnswer, agreement_body, message, odrl
 from control_plane.ports.counterparty_identity import CounterpartyIdentity
-from outbound_http.guarded_client import CATALOG_MAX_BYTES, RESPONSE_MAX_BYTES, read_limited
+from control_plane.ports.dataspace_client import CatalogAnswer
+from outbound_http.guarded_client import (
+    CATALOG_MAX_BYTES,
+    RESPONSE_MAX_BYTES,
+    ResponseTooLargeError,
+    read_limited,
+)
 
 _RETRYABLE: Final = frozenset({408, 425, 429})
+_UNAUTHORIZED: Final = 401
 _NOT_IMPLEMENTED: Final = 501
 _REASON_SHOWN: Final = 500
 _PLAIN_NAMES: Final = (
@@ -38,21 +51,37 @@ class DspClient:
     """Posts messages to counterparties, each with a token that proves who sends it."""
 
     def __init__(
-        self, *, http: httpx.AsyncClient, identity: CounterpartyIdentity, callback_address: str, call_seconds: float
+        self,
+        *,
+        http: httpx.AsyncClient,
+        identity: CounterpartyIdentity,
+        callback_address: str,
+        call_seconds: float,
+        versions: VersionDirectory | None = None,
     ) -> None:
         """`callback_address`: this connector's own base address, with the version path.
 
         `call_seconds`: limit of one call, however slowly its answer trickles in.
+        `versions`: finds the base address of a counterparty; None: every address is one.
         """
         self._http = http
         self._call_seconds = call_seconds
         self._identity = identity
         self._callback_address = callback_address
+        self._versions = versions
 
-    async def request_catalog(self, counterparty: Counterparty) -> dict[str, Any]:
-        """POST catalog/request."""
-        body = message("CatalogRequestMessage")
-        return await self._call("POST", counterparty, "catalog/request", body, max_bytes=CATALOG_MAX_BYTES)
+    async def request_catalog(
+        self, counterparty: Counterparty, query: QuerySpec | None = None, continuation: str | None = None
+    ) -> CatalogAnswer:
+        """POST catalog/request, or what a link of an earlier answer names."""
+        path = continuation or CATALOG_PATH
+        body = message("CatalogRequestMessage", filter=written_filter(query) if query else None)
+        try:
+            response, content = await self._exchange("POST", counterparty, path, body, max_bytes=CATALOG_MAX_BYTES)
+        except ResponseTooLargeError as error:
+            text = f"The catalog of {counterparty.id!r} is larger than {CATALOG_MAX_BYTES} bytes: ask with a limit."
+            raise ResponseTooLargeError(text) from error
+        return CatalogAnswer(_object(content), len(content), next_page(response, path))
 
     async def request_dataset(self, counterparty: Counterparty, dataset_id: str) -> dict[str, Any]:
         """GET catalog/datasets/{id}."""
@@ -60,23 +89,39 @@ class DspClient:
 
     async def request_contract(self, negotiation: ContractNegotiation) -> str:
         """POST negotiations/request."""
-        offer = odrl(
-            "Offer",
-            negotiation.policy,
-            policy_id=negotiation.offer_id,
-            target=negotiation.asset_id,
-            assigner=negotiation.counter_party_id,
-            assignee=negotiation.participant_id,
-        )
         body = message(
             "ContractRequestMessage",
             message_id=negotiation.message_id,
             consumerPid=negotiation.id,
             callbackAddress=self._callback_address,
-            offer=offer,
+            offer=_offer(negotiation),
         )
         answer = await self._call("POST", _peer(negotiation), "negotiations/request", body)
         return _process_answer(answer).provider_pid
+
+    async def send_counter_request(self, negotiation: ContractNegotiation) -> None:
+        """POST negotiations/{providerPid}/request."""
+        await self._tell(negotiation, "ContractRequestMessage", "request", offer=_offer(negotiation))
+
+    async def offer_contract(self, negotiation: ContractNegotiation) -> str:
+        """POST negotiations/offers."""
+        body = message(
+            "ContractOfferMessage",
+            message_id=negotiation.message_id,
+            providerPid=negotiation.id,
+            callbackAddress=self._callback_address,
+            offer=_offer(negotiation),
+        )
+        answer = await self._call("POST", _peer(negotiation), "negotiations/offers", body)
+        return _process_answer(answer).consumer_pid
+
+    async def send_counter_offer(self, negotiation: ContractNegotiation) -> None:
+        """POST negotiations/{consumerPid}/offers."""
+        await self._tell(negotiation, "ContractOfferMessage", "offers", offer=_offer(negotiation))
+
+    async def send_acceptance(self, negotiation: ContractNegotiation) -> None:
+        """POST negotiations/{providerPid}/events."""
+        await self._tell(negotiation, "ContractNegotiationEventMessage", "events", eventType="ACCEPTED")
 
     async def send_agreement(self, negotiation: ContractNegotiation) -> None:
         """POST negotiations/{consumerPid}/agreement."""
@@ -96,9 +141,13 @@ class DspClient:
 
     async def terminate_negotiation(self, negotiation: ContractNegotiation) -> None:
         """POST negotiations/{pid}/termination."""
-        reason = [negotiation.error_detail] if negotiation.error_detail else None
+        code, reason = negotiation.error_code or "Terminated", negotiation.error_detail
         await self._tell(
-            negotiation, "ContractNegotiationTerminationMessage", "termination", code="Terminated", reason=reason
+            negotiation,
+            "ContractNegotiationTerminationMessage",
+            "termination",
+            code=code,
+            reason=[reason] if reason else None,
         )
 
     async def request_transfer(self, process: TransferProcess, destination: DataAddress | None) -> str:
@@ -147,10 +196,17 @@ class DspClient:
             raise PeerUnavailableError("The counterparty's answer is about another transfer.")
         return renewed.secret
 
+    async def fetch_state(self, process: TransferProcess) -> str:
+        """GET transfers/{pid}."""
+        return (await self._fetch(process)).state
+
     async def fetch_progress(self, process: TransferProcess) -> DataFlowProgress | None:
         """GET transfers/{pid}; the progress is this project's extension of the answer."""
+        return (await self._fetch(process)).progress
+
+    async def _fetch(self, process: TransferProcess) -> ProcessAnswer:
         path = f"transfers/{_segment(process.correlation_id or '')}"
-        return _process_answer(await self._call("GET", _peer(process), path)).progress
+        return _process_answer(await self._call("GET", _peer(process), path))
 
     async def _tell(
         self, entity: ContractNegotiation | TransferProcess, message_type: str, action: str, **members: Any
@@ -177,21 +233,61 @@ class DspClient:
         *,
         max_bytes: int = RESPONSE_MAX_BYTES,
     ) -> dict[str, Any]:
+        _, content = await self._exchange(method, counterparty, path, body, max_bytes=max_bytes)
+        return _object(content)
+
+    async def _exchange(
+        self, method: str, counterparty: Counterparty, path: str, body: dict[str, Any] | None, *, max_bytes: int
+    ) -> tuple[httpx.Response, bytes]:
+        """The counterparty's answer, which is no error."""
+        if self._versions is not None and not counterparty.called_back:
+            base = await self._versions.base_address(counterparty.address)
+            counterparty = replace(counterparty, address=base)
+        authorization = await self._identity.authorization_for(counterparty)
+        request = functools.partial(self._answer, method, counterparty, path, body, max_bytes=max_bytes)
+        response, content = await request(authorization=authorization)
+        if response.status_code == _UNAUTHORIZED and self._identity.refused(counterparty, authorization):
+            authorization = await self._identity.authorization_for(counterparty)
+            response, content = await request(authorization=authorization)
+        _check(response, content, counterparty.id)
+        return response, content
+
+    async def _answer(
+        self,
+        method: str,
+        counterparty: Counterparty,
+        path: str,
+        body: dict[str, Any] | None,
+        *,
+        authorization: str,
+        max_bytes: int,
+    ) -> tuple[httpx.Response, bytes]:
         url = f"{counterparty.address.rstrip('/')}/{path}"
-        headers = {"Authorization": await self._identity.authorization_for(counterparty)}
+        headers = {"Authorization": authorization}
         try:
             async with (
                 asyncio.timeout(self._call_seconds),
                 self._http.stream(method, url, json=body, headers=headers) as response,
             ):
-                content = await read_limited(response, max_bytes=max_bytes)
+                return response, await read_limited(response, max_bytes=max_bytes)
         except (httpx.RequestError, TimeoutError) as error:
             what = type(error).__name__
             raise PeerUnavailableError(f"The counterparty {counterparty.id!r} cannot be reached ({what}).") from error
         except httpx.InvalidURL as error:
             raise ForbiddenAddressError(f"The address of the counterparty {counterparty.id!r} is not a URL.") from error
-        _check(response, content, counterparty.id)
-        return _object(content)
+
+
+def _offer(negotiation: ContractNegotiation) -> dict[str, Any]:
+    own, other = negotiation.participant_id, negotiation.counter_party_id
+    provider, consumer = (other, own) if negotiation.type is NegotiationType.CONSUMER else (own, other)
+    return odrl(
+        "Offer",
+        negotiation.policy,
+        policy_id=negotiation.offer_id,
+        target=negotiation.asset_id,
+        assigner=provider,
+        assignee=consumer,
+    )
 
 
 def _wire(address: DataAddressMessage) -> dict[str, Any]:
@@ -242,7 +338,9 @@ def _process_answer(answer: dict[str, Any]) -> ProcessAnswer:
 
 
 def _peer(entity: ContractNegotiation | TransferProcess) -> Counterparty:
-    return Counterparty(id=entity.counter_party_id, address=entity.counter_party_address)
+    # Of a negotiation the address may be a client's in either role, for a provider may begin with an offer.
+    called_back = entity.type is TransferProcessType.PROVIDER
+    return Counterparty(id=entity.counter_party_id, address=entity.counter_party_address, called_back=called_back)
 
 
 def _segment(text: str) -> str:

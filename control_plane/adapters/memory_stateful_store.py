@@ -35,9 +35,9 @@ class _Kept:
     lease_until: float = 0.0
     """On the machine's monotonic clock."""
 
-    def remaining_lease(self) -> float:
-        """Seconds until the lease ends; 0 when there is none."""
-        return max(self.lease_until - time.monotonic(), 0.0) if self.lease_owner is not None else 0.0
+    def remaining_lease(self, now: float) -> float:
+        """Seconds until the lease ends; 0 when there is none. `now`: on the machine's monotonic clock."""
+        return max(self.lease_until - now, 0.0) if self.lease_owner is not None else 0.0
 
     def due_time(self) -> datetime | None:
         """Since when, or from when, there is something to do."""
@@ -51,9 +51,13 @@ class _Kept:
 class MemoryStatefulStore(Generic[Entity]):
     """Keeps entities of one class and their messages."""
 
-    def __init__(self, codec: RecordCodec[Entity], clock: Clock) -> None:
+    def __init__(
+        self, codec: RecordCodec[Entity], clock: Clock, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`monotonic`: the clock of the leases, in seconds."""
         self._codec = codec
         self._clock = clock
+        self._monotonic = monotonic
         self._kept: dict[str, _Kept] = {}
         self._signal = WorkSignal()
 
@@ -71,6 +75,11 @@ class MemoryStatefulStore(Generic[Entity]):
         """See StatefulEntityStore."""
         kept = self._kept.get(entity_id)
         return None if kept is None else self._codec.from_record(kept.record)
+
+    async def find_with_inbox(self, entity_id: str) -> tuple[Entity, tuple[InboxMessage, ...]] | None:
+        """See StatefulEntityStore."""
+        kept = self._kept.get(entity_id)
+        return None if kept is None else (self._codec.from_record(kept.record), tuple(kept.inbox))
 
     async def find_by_correlation(self, counter_party_id: str, correlation_id: str) -> Entity | None:
         """See StatefulEntityStore."""
@@ -106,12 +115,13 @@ class MemoryStatefulStore(Generic[Entity]):
 
     async def lease_due(self, *, now: datetime, limit: int, lease_seconds: float, owner: str) -> list[Leased[Entity]]:
         """See StatefulEntityStore."""
-        due = [k for k in self._kept.values() if k.is_due(now) and k.remaining_lease() == 0]
+        monotonic = self._monotonic()
+        due = [k for k in self._kept.values() if k.is_due(now) and k.remaining_lease(monotonic) == 0]
         due.sort(key=lambda kept: (kept.due_time(), kept.record["id"]))
         for kept in due[:limit]:
             kept.lease_owner = owner
             kept.lease_epoch += 1
-            kept.lease_until = time.monotonic() + lease_seconds
+            kept.lease_until = monotonic + lease_seconds
             kept.leased_seq = len(kept.seqs)
         return [Leased(self._codec.from_record(k.record), k.lease_epoch, tuple(k.inbox)) for k in due[:limit]]
 
@@ -142,7 +152,7 @@ class MemoryStatefulStore(Generic[Entity]):
             due = kept.due_time()
             if due is not None:
                 due = min(due, now) if kept.waiting_since else due
-                remaining = kept.remaining_lease()
+                remaining = kept.remaining_lease(self._monotonic())
                 moments.append(max(due, now + timedelta(seconds=remaining)) if remaining else due)
         return min(moments, default=None)
 

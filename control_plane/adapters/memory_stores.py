@@ -1,14 +1,17 @@
 """Every store of the control plane in memory: for tests and trials. Keeps what the ports promise, but no restart."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
 from connector_spi.clock import Clock, SystemClock
 from connector_spi.errors import ConflictError, NotFoundError
 from connector_spi.signaling import DataFlowProgress
+from control_plane.adapters.asset_selectors import AssetSelectors, asset_order, is_beyond
 from control_plane.adapters.memory_stateful_store import MemoryStatefulStore
-from control_plane.adapters.query_memory import page
-from control_plane.adapters.query_selection import selection_of
+from control_plane.adapters.query_fields import CATALOG_FIELDS
+from control_plane.adapters.query_memory import matches_all, page
+from control_plane.adapters.query_selection import conditions_of, selection_of
 from control_plane.adapters.record_values import PROGRESS
 from control_plane.adapters.records import (
     AGREEMENT_CODEC,
@@ -20,7 +23,10 @@ from control_plane.adapters.records import (
     TRANSFER_PROCESS_CODEC,
     RecordCodec,
     binding_agreement,
+    void_agreement,
 )
+from control_plane.domain.asset import Asset
+from control_plane.domain.catalog import AssetSelection, SelectedAsset
 from control_plane.domain.contract_agreement import ContractAgreement
 from control_plane.domain.contract_negotiation import ContractNegotiation
 from control_plane.domain.query import QuerySpec
@@ -70,11 +76,28 @@ class MemoryDefinitionStore(Generic[Definition]):
             raise NotFoundError(kind=self._codec.kind, object_id=definition_id)
 
 
+class MemoryAssetStore(MemoryDefinitionStore[Asset]):
+    """Keeps assets."""
+
+    def __init__(self) -> None:
+        super().__init__(ASSET_CODEC)
+
+    async def select(self, selection: AssetSelection) -> list[SelectedAsset]:
+        """See AssetStore."""
+        selectors = AssetSelectors(selection.selectors)
+        narrowing = conditions_of(selection.narrowed_by, CATALOG_FIELDS)
+        records = sorted(self._records.values(), key=asset_order, reverse=selection.descending)
+        found = [(r, selectors.matching(r)) for r in records if is_beyond(r, selection) and matches_all(r, narrowing)]
+        found = [(record, numbers) for record, numbers in found if numbers]
+        page = found[selection.offset : selection.offset + selection.limit]
+        return [SelectedAsset(self._codec.from_record(record), numbers) for record, numbers in page]
+
+
 class MemoryTransferProcessStore(MemoryStatefulStore[TransferProcess]):
     """Keeps transfer processes."""
 
-    def __init__(self, clock: Clock) -> None:
-        super().__init__(TRANSFER_PROCESS_CODEC, clock)
+    def __init__(self, clock: Clock, monotonic: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(TRANSFER_PROCESS_CODEC, clock, monotonic)
 
     async def record_progress(self, process_id: str, progress: DataFlowProgress) -> None:
         """See TransferProcessStore."""
@@ -84,8 +107,8 @@ class MemoryTransferProcessStore(MemoryStatefulStore[TransferProcess]):
 class MemoryContractNegotiationStore(MemoryStatefulStore[ContractNegotiation]):
     """Keeps contract negotiations, and the agreements that bind this side."""
 
-    def __init__(self, clock: Clock) -> None:
-        super().__init__(NEGOTIATION_CODEC, clock)
+    def __init__(self, clock: Clock, monotonic: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(NEGOTIATION_CODEC, clock, monotonic)
         self._agreements: MemoryDefinitionStore[ContractAgreement] = MemoryDefinitionStore(AGREEMENT_CODEC)
 
     async def find_agreement(self, agreement_id: str) -> ContractAgreement | None:
@@ -97,6 +120,10 @@ class MemoryContractNegotiationStore(MemoryStatefulStore[ContractNegotiation]):
         return await self._agreements.query(query)
 
     async def _saving(self, entity: ContractNegotiation) -> None:
+        if void := void_agreement(entity):
+            stored = await self._agreements.find(void.id)
+            if stored is not None and stored.negotiation_id == entity.id:
+                await self._agreements.delete(void.id)
         agreement = binding_agreement(entity)
         if agreement is None:
             return
@@ -105,13 +132,13 @@ class MemoryContractNegotiationStore(MemoryStatefulStore[ContractNegotiation]):
             await self._agreements.create(agreement)
 
 
-def memory_stores(clock: Clock | None = None) -> Stores:
-    """Empty stores."""
+def memory_stores(clock: Clock | None = None, *, monotonic: Callable[[], float] = time.monotonic) -> Stores:
+    """Empty stores. `monotonic`: the clock of the leases, in seconds."""
     clock = clock or SystemClock()
     return Stores(
-        transfer_processes=MemoryTransferProcessStore(clock),
-        contract_negotiations=MemoryContractNegotiationStore(clock),
-        assets=MemoryDefinitionStore(ASSET_CODEC),
+        transfer_processes=MemoryTransferProcessStore(clock, monotonic),
+        contract_negotiations=MemoryContractNegotiationStore(clock, monotonic),
+        assets=MemoryAssetStore(),
         policy_definitions=MemoryDefinitionStore(POLICY_DEFINITION_CODEC),
         contract_definitions=MemoryDefinitionStore(CONTRACT_DEFINITION_CODEC),
         data_plane_registrations=MemoryDefinitionStore(DATA_PLANE_REGISTRATION_CODEC),

@@ -16,7 +16,7 @@ class Cell:
     """A cell of the record. Clients see a number divided by `unit`, and may write the names in `codes` for it."""
 
     column: str
-    kind: Literal["text", "number"] = "text"
+    kind: Literal["text", "number", "boolean"] = "text"
     unit: int = 1
     codes: Mapping[str, int] = field(default_factory=dict)
 
@@ -131,6 +131,7 @@ NEGOTIATION_FIELDS: Final = QueryFields(
         **_STATEFUL,
         "state": Cell("state", "number", codes=_codes(NegotiationState)),
         "offerId": Cell("offer_id"),
+        "pending": Cell("pending", "boolean"),
         "contractAgreementId": Cell("agreement_id"),
         "contractAgreement.id": Cell("agreement_id"),
         "contractAgreement.assetId": Cell("agreement_asset_id"),
@@ -149,6 +150,10 @@ AGREEMENT_FIELDS: Final = QueryFields(
 ASSET_FIELDS: Final = QueryFields(
     cells=_DEFINED, documents={"properties": "properties", **_PRIVATE}, open_document="properties"
 )
+CATALOG_FIELDS: Final = QueryFields(
+    cells={"id": Cell("id")}, documents={"properties": "properties"}, open_document="properties"
+)
+"""What a counterparty may filter the catalog by: what the catalog shows."""
 POLICY_DEFINITION_FIELDS: Final = QueryFields(cells=_DEFINED, documents=_PRIVATE)
 CONTRACT_DEFINITION_FIELDS: Final = QueryFields(
     cells={

@@ -20,19 +20,25 @@ _ORDERINGS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
 
 def page(records: Iterable[Record], selection: Selection) -> list[Record]:
     """The records that match, in order, one page."""
-    found = [r for r in records if all(_matches(_value(r, c.target), c) for c in selection.conditions)]
+    found = [r for r in records if matches_all(r, selection.conditions)]
     found.sort(key=operator.itemgetter("id"))
     found.sort(key=operator.itemgetter(selection.created.column), reverse=selection.descending)
     # Python's sort is stable: the criterion that counts most is sorted by last; what has no value comes last of all.
     for kind in ("boolean", "text", "number"):
-        having = [r for r in found if kind_of(_value(r, selection.sort)) == kind]
-        lacking = [r for r in found if kind_of(_value(r, selection.sort)) != kind]
-        having.sort(key=lambda r: _value(r, selection.sort), reverse=selection.descending)
+        having = [r for r in found if kind_of(value_of(r, selection.sort)) == kind]
+        lacking = [r for r in found if kind_of(value_of(r, selection.sort)) != kind]
+        having.sort(key=lambda r: value_of(r, selection.sort), reverse=selection.descending)
         found = having + lacking
     return found[selection.offset : selection.offset + selection.limit]
 
 
-def _value(record: Record, target: Cell | Member) -> Any:
+def matches_all(record: Record, conditions: Iterable[Condition]) -> bool:
+    """Whether all conditions hold for the record."""
+    return all(_matches(value_of(record, condition.target), condition) for condition in conditions)
+
+
+def value_of(record: Record, target: Cell | Member) -> Any:
+    """What clients see of the target in the record."""
     value = record[target.column]
     if isinstance(target, Member):
         return next((value[key] for key in target.keys if key in value), None)
@@ -67,5 +73,9 @@ def _ordered(value: Any, wanted: Scalar, compare: Callable[[Any, Any], bool]) ->
 
 
 def _pattern(like: str) -> str:
-    wildcards = {"%": ".*", "_": "."}
-    return "".join(wildcards.get(char) or re.escape(char) for char in like)
+    """As a regular expression that never goes back: what an outsider writes must not cost more than it is long."""
+    first, *others = ("".join("." if char == "_" else re.escape(char) for char in part) for part in like.split("%"))
+    if not others:
+        return first
+    # Of each part but the last the first place is as good as any other.
+    return first + "".join(f"(?>.*?{part})" for part in others[:-1]) + ".*" + others[-1]

@@ -6,6 +6,7 @@ letters; text is ordered by code point.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -16,6 +17,8 @@ from control_plane.domain.query import Criterion, QuerySpec
 Scalar = str | int | float | bool
 Kind = Literal["text", "number", "boolean"]
 _MAX_INTEGER: Final = 2**63 - 1
+_PATTERN_MAX: Final = 4096
+"""SQLite takes 50,000 bytes, after some characters have become three."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +50,22 @@ def selection_of(query: QuerySpec, fields: QueryFields) -> Selection:
     """
     created = Cell(fields.created, "number")
     return Selection(
-        conditions=tuple(_condition(criterion, fields) for criterion in query.criteria),
+        conditions=conditions_of(query.criteria, fields),
         sort=fields.find(query.sort_field, asked_in="sortField") if query.sort_field is not None else created,
         created=created,
         descending=query.descending,
         offset=min(query.offset, _MAX_INTEGER),
         limit=query.limit,
     )
+
+
+def conditions_of(criteria: Sequence[Criterion], fields: QueryFields) -> tuple[Condition, ...]:
+    """The criteria over these fields.
+
+    Raises:
+        InvalidInputError: a field does not exist, or an operator or operand does not suit it.
+    """
+    return tuple(_condition(criterion, fields) for criterion in criteria)
 
 
 def kind_of(value: object) -> Kind | None:
@@ -73,6 +85,8 @@ def _condition(criterion: Criterion, fields: QueryFields) -> Condition:
     operands = right if isinstance(right, list) else [right]
     if operator in {"like", "ilike"} and not isinstance(right, str):
         raise InvalidInputError(field="operandRight", value=right, problem="must be a text pattern")
+    if operator in {"like", "ilike"} and len(right) > _PATTERN_MAX:
+        raise InvalidInputError(field="operandRight", value="...", problem=f"may have {_PATTERN_MAX} characters")
     values = tuple(_value(operand, target) for operand in operands if operand is not None)
     return Condition(target, operator, values)
 
@@ -94,6 +108,8 @@ def _value(operand: Any, target: Cell | Member) -> Scalar:
         )
     if isinstance(target, Cell) and target.kind == "number":
         operand = _number(operand, target)
+    if isinstance(target, Cell) and target.kind == "boolean":
+        operand = _boolean(operand)
     if isinstance(operand, str) and not _is_storable(operand):
         raise InvalidInputError(field="operandRight", value=operand, problem="holds a character that no text has")
     if isinstance(operand, int | float) and not (math.isfinite(operand) and abs(operand) <= _MAX_INTEGER):
@@ -113,6 +129,16 @@ def _number(operand: Scalar, cell: Cell) -> Scalar:
         return int(operand)
     except (ValueError, OverflowError) as error:
         raise _unsuitable(operand, cell) from error
+
+
+def _boolean(operand: Scalar) -> bool:
+    """What true and false stand for, also written as text."""
+    known = {"true": True, "false": False}
+    found = operand if isinstance(operand, bool) else known.get(str(operand).lower())
+    if found is None:
+        problem, remedy = "does not suit the field", "Use true or false."
+        raise InvalidInputError(field="operandRight", value=operand, problem=problem, remedy=remedy)
+    return found
 
 
 def _unsuitable(operand: Scalar, cell: Cell) -> InvalidInputError:

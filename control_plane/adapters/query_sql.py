@@ -1,7 +1,7 @@
 """Turns a selection into one SELECT: conditions, order and page are the database's work, every value is a parameter."""
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, Table, and_, asc, desc, false, func, not_, or_, select
@@ -21,19 +21,19 @@ _KINDS: Final[tuple[Kind, ...]] = ("number", "text", "boolean")
 
 def select_page(table: Table, selection: Selection, json: JsonDialect) -> Select[Any]:
     """The statement whose rows are the records that match, in order, one page."""
-    reader = _Reader(table, json)
+    reader = Reader(table, json)
     direction = desc if selection.descending else asc
     order = [direction(value).nulls_last() for value in reader.sort_values(selection.sort)]
     return (
         select(table)
-        .where(*[_matches(reader, condition) for condition in selection.conditions])
+        .where(*[matches(reader, condition) for condition in selection.conditions])
         .order_by(*order, direction(table.c[selection.created.column]), table.c.id)
         .offset(selection.offset)
         .limit(selection.limit)
     )
 
 
-class _Reader:
+class Reader:
     """Reads a target of a table as SQL expressions."""
 
     def __init__(self, table: Table, json: JsonDialect) -> None:
@@ -60,14 +60,16 @@ class _Reader:
         return self.json.has_member(column, target.keys) if isinstance(target, Member) else column.is_not(None)
 
 
-def _matches(reader: _Reader, condition: Condition) -> ColumnElement[bool]:
+def matches(reader: Reader, condition: Condition) -> ColumnElement[bool]:
+    """The condition as an expression over a row."""
     target = condition.target
     match condition.operator:
         case "=" | "in":
-            return _any(_equal(reader, target, wanted) for wanted in condition.values)
+            return _one_of(reader, target, condition.values)
         case "!=" | "not in":
-            unequal = [not_(func.coalesce(_equal(reader, target, w), false())) for w in condition.values]
-            return and_(reader.is_present(target), *unequal)
+            return and_(
+                reader.is_present(target), not_(func.coalesce(_one_of(reader, target, condition.values), false()))
+            )
         case "like" | "ilike" as word:
             return _any(_like(reader, target, str(wanted), word == "ilike") for wanted in condition.values)
         case "contains":
@@ -81,26 +83,37 @@ def _any(conditions: Any) -> ColumnElement[bool]:
     return or_(false(), *conditions)
 
 
-def _equal(reader: _Reader, target: Cell | Member, wanted: Scalar) -> ColumnElement[bool]:
-    return _ordered(reader, target, wanted, operator.eq, comparable=("text", "number", "boolean"))
+def _one_of(reader: Reader, target: Cell | Member, values: Sequence[Scalar]) -> ColumnElement[bool]:
+    """Whether the value is one of these; those of a kind, of which there may be thousands, are one expression."""
+    found = []
+    for kind in _KINDS:
+        wanted = [value for value in values if kind_of(value) == kind]
+        value = reader.value(target, kind) if wanted else None
+        if value is not None:
+            # As plain values texts are one expanding parameter, so that the statement is compiled once.
+            found.append(value.in_(wanted if kind == "text" else [_operand(reader, target, each) for each in wanted]))
+    return _any(found)
+
+
+def _operand(reader: Reader, target: Cell | Member, wanted: Scalar) -> Any:
+    return reader.json.literal(wanted) if isinstance(target, Member) else wanted
 
 
 def _ordered(
-    reader: _Reader,
+    reader: Reader,
     target: Cell | Member,
     wanted: Scalar,
     compare: Callable[[Any, Any], ColumnElement[bool]],
-    comparable: tuple[Kind, ...] = ("text", "number"),
 ) -> ColumnElement[bool]:
     kind = kind_of(wanted)
-    if kind is None or kind not in comparable:
+    if kind not in {"text", "number"}:
         return false()
     value = reader.value(target, kind)
     if value is None:
         return false()
-    return compare(value, reader.json.literal(wanted) if isinstance(target, Member) else wanted)
+    return compare(value, _operand(reader, target, wanted))
 
 
-def _like(reader: _Reader, target: Cell | Member, pattern: str, ignore_case: bool) -> ColumnElement[bool]:
+def _like(reader: Reader, target: Cell | Member, pattern: str, ignore_case: bool) -> ColumnElement[bool]:
     value = reader.value(target, "text")
     return false() if value is None else reader.json.like(value, pattern, ignore_case)

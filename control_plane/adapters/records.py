@@ -107,6 +107,7 @@ TRANSFER_PROCESS_CODEC: Final = RecordCodec(
         **_STATEFUL_CELLS,
         "type": enumeration(TransferProcessType),
         "state": enumeration(TransferProcessState),
+        "agreed_state": optional(enumeration(TransferProcessState)),
         "resources": enumeration(ResourcePhase),
         "data_destination": DATA_ADDRESS,
         "private_properties": PROPERTIES,
@@ -130,6 +131,7 @@ NEGOTIATION_CODEC: Final = RecordCodec(
         **_STATEFUL_CELLS,
         "type": enumeration(NegotiationType),
         "state": enumeration(NegotiationState),
+        "previous_state": optional(enumeration(NegotiationState)),
         "counter_party_claims": PROPERTIES,
         "policy": POLICY,
         "own_policy": optional(POLICY),
@@ -151,6 +153,12 @@ _BINDING_STATES: Final = {
 def binding_agreement(negotiation: ContractNegotiation) -> ContractAgreement | None:
     """The agreement of a negotiation that binds this side, or None."""
     return negotiation.agreement if negotiation.state in _BINDING_STATES[negotiation.type] else None
+
+
+def void_agreement(negotiation: ContractNegotiation) -> ContractAgreement | None:
+    """The agreement that may have bound this side and does not any more, or None: the consumer ended it in time."""
+    ended = negotiation.state in {NegotiationState.TERMINATING, NegotiationState.TERMINATED}
+    return negotiation.agreement if ended and negotiation.type is NegotiationType.PROVIDER else None
 
 
 AGREEMENT_CODEC: Final = RecordCodec(

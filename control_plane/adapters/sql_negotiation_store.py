@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from sqlalchemy import and_, insert, select
+from sqlalchemy import and_, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from connector_spi.clock import Clock
-from control_plane.adapters.records import AGREEMENT_CODEC, NEGOTIATION_CODEC, binding_agreement
+from control_plane.adapters.records import AGREEMENT_CODEC, NEGOTIATION_CODEC, binding_agreement, void_agreement
 from control_plane.adapters.sql_reader import SqlReader
 from control_plane.adapters.sql_stateful_store import SqlStatefulStore
 from control_plane.adapters.sql_tables import ContractAgreementRow, ContractNegotiationRow, table_of
@@ -22,6 +22,7 @@ _AGREEMENTS: Final = table_of(ContractAgreementRow)
 class SqlContractNegotiationStore(SqlStatefulStore[ContractNegotiation]):
     """Keeps contract negotiations; `create` and `save` of one that binds this side publish its agreement.
 
+    One that ends after all takes it back.
     Both also raise ConflictError when another negotiation has an agreement under the same id.
     """
 
@@ -40,10 +41,13 @@ class SqlContractNegotiationStore(SqlStatefulStore[ContractNegotiation]):
         return await self._agreements.query(query)
 
     async def _saved(self, connection: AsyncConnection, entity: ContractNegotiation) -> None:
+        columns = _AGREEMENTS.c
+        if void := void_agreement(entity):
+            gone = and_(columns.id == void.id, columns.negotiation_id == entity.id)
+            await connection.execute(delete(_AGREEMENTS).where(gone))
         agreement = binding_agreement(entity)
         if agreement is None:
             return
-        columns = _AGREEMENTS.c
         same = and_(columns.id == agreement.id, columns.negotiation_id == agreement.negotiation_id)
         if (await connection.execute(select(columns.id).where(same))).first() is None:
             await connection.execute(insert(_AGREEMENTS).values(**AGREEMENT_CODEC.to_record(agreement)))

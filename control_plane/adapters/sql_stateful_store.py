@@ -58,6 +58,16 @@ class SqlStatefulStore(SqlReader[Entity]):
         self._signal.set()
 
     @uninterrupted
+    async def find_with_inbox(self, entity_id: str) -> tuple[Entity, tuple[InboxMessage, ...]] | None:
+        """See StatefulEntityStore."""
+        async with self._database.reading() as session:
+            connection = await session.connection()
+            # In this order no message is missed that was applied between the two.
+            waiting = await self._inbox.waiting(connection, [entity_id])
+            row = (await connection.execute(select(self._table).where(self._table.c.id == entity_id))).first()
+        return None if row is None else (self._codec.from_record(row._asdict()), waiting.get(entity_id, ()))
+
+    @uninterrupted
     async def find_by_correlation(self, counter_party_id: str, correlation_id: str) -> Entity | None:
         """See StatefulEntityStore."""
         columns = self._table.c

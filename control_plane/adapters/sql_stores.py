@@ -5,15 +5,14 @@ from typing import Final
 
 from connector_spi.clock import Clock, SystemClock
 from control_plane.adapters.records import (
-    ASSET_CODEC,
     CONTRACT_DEFINITION_CODEC,
     DATA_PLANE_REGISTRATION_CODEC,
     POLICY_DEFINITION_CODEC,
 )
+from control_plane.adapters.sql_asset_store import SqlAssetStore
 from control_plane.adapters.sql_definition_stores import SqlDefinitionStore
 from control_plane.adapters.sql_negotiation_store import SqlContractNegotiationStore
 from control_plane.adapters.sql_tables import (
-    AssetRow,
     ContractDefinitionRow,
     DataPlaneRegistrationRow,
     PolicyDefinitionRow,
@@ -43,7 +42,7 @@ def open_stores(database: Database, clock: Clock | None = None) -> Stores:
     return Stores(
         transfer_processes=SqlTransferProcessStore(database, clock),
         contract_negotiations=SqlContractNegotiationStore(database, clock),
-        assets=SqlDefinitionStore(database, table_of(AssetRow), ASSET_CODEC),
+        assets=SqlAssetStore(database),
         policy_definitions=SqlDefinitionStore(database, table_of(PolicyDefinitionRow), POLICY_DEFINITION_CODEC),
         contract_definitions=SqlDefinitionStore(database, table_of(ContractDefinitionRow), CONTRACT_DEFINITION_CODEC),
         data_plane_registrations=SqlDefinitionStore(

@@ -95,6 +95,7 @@ class TransferProcessRow(StatefulRow, table=True):
     __tablename__ = "transfer_processes"
     __table_args__ = _stateful_indexes("transfer_processes")
 
+    agreed_state: int | None = Field(default=None, sa_type=Integer)
     shown_state: int = Field(sa_type=Integer)
     contract_id: str = Field(sa_type=PLAIN_TEXT)
     transfer_type: str = Field(sa_type=PLAIN_TEXT)
@@ -117,6 +118,7 @@ class ContractNegotiationRow(StatefulRow, table=True):
     __tablename__ = "contract_negotiations"
     __table_args__ = _stateful_indexes("contract_negotiations")
 
+    previous_state: int | None = Field(default=None, sa_type=Integer)
     offer_id: str = Field(sa_type=PLAIN_TEXT)
     policy: dict[str, Any] = Field(sa_type=DOCUMENT)
     own_policy: dict[str, Any] | None = Field(default=None, sa_type=DOCUMENT)

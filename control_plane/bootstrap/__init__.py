@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,19 +19,23 @@ from connector_spi.vault import Vault
 from control_plane.bootstrap.credentials import credential_issuer, credential_renewer
 from control_plane.bootstrap.data_planes import registrars
 from control_plane.bootstrap.destinations import destination_policies
-from control_plane.bootstrap.guards import PendingGuards
+from control_plane.bootstrap.guards import PendingGuards, guards_of
+from control_plane.bootstrap.negotiations import negotiation_acts
 from control_plane.bootstrap.parts import Parts, base_url, open_parts
 from control_plane.bootstrap.patience import patience_of
+from control_plane.bootstrap.versions import version_entry
 from control_plane.domain.contract_negotiation import ContractNegotiation
 from control_plane.domain.transfer_process import TransferProcess
 from control_plane.ports.counterparty_identity import CounterpartyIdentity
+from control_plane.ports.policy_function import PolicyFunction
 from control_plane.ports.stores import Stores
 from control_plane.protocol_api.app import create_protocol_app
-from control_plane.protocol_api.catalog import catalog_router
+from control_plane.protocol_api.catalog import CatalogEndpoints
 from control_plane.protocol_api.credentials import CredentialEndpoint
-from control_plane.protocol_api.exchange import Exchange
+from control_plane.protocol_api.exchange import NEGOTIATION_ERROR, TRANSFER_ERROR, Exchange
 from control_plane.protocol_api.negotiations import NegotiationEndpoints
 from control_plane.protocol_api.transfers import TransferEndpoints
+from control_plane.protocol_api.versions import VersionEntry
 from control_plane.services.catalog_service import CatalogService
 from control_plane.services.consumer_acts import ConsumerActs
 from control_plane.services.data_flow_service import DataFlowService
@@ -44,8 +48,10 @@ from control_plane.services.flow_reconciler import FlowReconciler
 from control_plane.services.negotiation_manager import ContractNegotiationManager
 from control_plane.services.negotiation_protocol_service import NegotiationProtocolService
 from control_plane.services.negotiation_service import NegotiationService
+from control_plane.services.policy_monitor import PolicyMonitor
 from control_plane.services.provider_acts import ProviderActs
 from control_plane.services.status_checker import StatusChecker
+from control_plane.services.transfer_admission import TransferAdmission
 from control_plane.services.transfer_manager import TransferProcessManager
 from control_plane.services.transfer_process_service import TransferProcessService
 from control_plane.services.transfer_protocol_service import TransferProtocolService
@@ -70,6 +76,8 @@ class ControlPlane:
     catalog: CatalogService
     definitions: DefinitionService
     protocol_app: FastAPI
+    versions: VersionEntry
+    """For a server that has its version document at its root, too."""
     signaling_app: FastAPI
     stores: Stores
     vault: Vault
@@ -101,11 +109,13 @@ async def build_control_plane(
     clock: Clock,
     identity: CounterpartyIdentity | None = None,
     guards: PendingGuards | None = None,
+    policy_functions: Iterable[PolicyFunction] = (),
 ) -> AsyncIterator[ControlPlane]:
     """A control plane whose loops run while the context is open.
 
     `identity`: how participants prove who they are; None: as the settings say.
     `guards`: where somebody decides before this side goes on; None: as the settings say.
+    `policy_functions`: left operands of policies beside the built-in ones and those of installed plug-ins.
 
     Leaving the context stops the loops once the steps under way have ended, and closes what was opened here; the
     vault is the caller's.
@@ -115,11 +125,13 @@ async def build_control_plane(
         StoreUnavailableError: the database did not answer.
     """
     async with AsyncExitStack() as stack:
-        parts = await open_parts(settings, vault, clock, identity, stack)
+        parts = await open_parts(settings, vault, clock, stack, identity=identity, policy_functions=policy_functions)
         stop = asyncio.Event()
         loops = await stack.enter_async_context(asyncio.TaskGroup())
         stack.callback(stop.set)
-        for loop in _loops(settings, parts, guards or PendingGuards()):
+        monitor = _policy_monitor(settings.transfer, parts)
+        loops.create_task(monitor.run(stop))
+        for loop in _loops(settings, parts, guards or guards_of(settings.negotiation), monitor):
             loops.create_task(loop.run(stop))
         for registrar in registrars(settings, parts.directory, vault):
             loops.create_task(registrar.run(stop))
@@ -131,7 +143,6 @@ async def build_control_plane(
 def _control_plane(settings: ControlPlaneSettings, parts: Parts) -> ControlPlane:
     participant_id, negotiations = settings.participant_id, parts.stores.contract_negotiations
     catalog = CatalogService(parts.stores, parts.client, parts.policies, parts.clock)
-    exchange = Exchange(parts.identity)
     negotiation_protocol = NegotiationProtocolService(
         participant_id=participant_id,
         negotiations=negotiations,
@@ -152,8 +163,11 @@ def _control_plane(settings: ControlPlaneSettings, parts: Parts) -> ControlPlane
         clock=parts.clock,
         strict_pids=settings.strict_pids,
     )
+    exchange = Exchange(
+        parts.identity, {NEGOTIATION_ERROR: negotiation_protocol.get, TRANSFER_ERROR: transfer_protocol.get}
+    )
     issuer = credential_issuer(parts, interval_seconds=settings.transfer.renewal_interval_seconds)
-    own_url = base_url(settings)
+    versions = version_entry(settings.protocol_metadata)
     return ControlPlane(
         participant_id=participant_id,
         transfers=TransferProcessService(
@@ -164,24 +178,35 @@ def _control_plane(settings: ControlPlaneSettings, parts: Parts) -> ControlPlane
             clock=parts.clock,
         ),
         endpoint_data_references=EndpointDataReferenceService(parts.stores.transfer_processes, parts.addresses),
-        negotiations=NegotiationService(participant_id=participant_id, negotiations=negotiations, clock=parts.clock),
+        negotiations=NegotiationService(
+            participant_id=participant_id, stores=parts.stores, policies=parts.policies, clock=parts.clock
+        ),
         catalog=catalog,
         definitions=DefinitionService(parts.stores, parts.policies),
         protocol_app=create_protocol_app(
-            catalog_router(
-                exchange,
-                catalog,
-                participant_id=participant_id,
-                base_url=own_url,
-                transfer_types=parts.data_flows.transfer_types,
-            ),
+            _catalog_endpoints(settings, parts, exchange, catalog).router(),
             NegotiationEndpoints(exchange, negotiation_protocol).router(),
             CredentialEndpoint(exchange, issuer).router(),
             TransferEndpoints(exchange, transfer_protocol).router(),
+            versions=versions,
         ),
+        versions=versions,
         signaling_app=_signaling_app(participant_id, parts),
         stores=parts.stores,
         vault=parts.vault,
+    )
+
+
+def _catalog_endpoints(
+    settings: ControlPlaneSettings, parts: Parts, exchange: Exchange, catalog: CatalogService
+) -> CatalogEndpoints:
+    return CatalogEndpoints(
+        exchange,
+        catalog,
+        participant_id=settings.participant_id,
+        base_url=base_url(settings),
+        transfer_types=parts.data_flows.transfer_types,
+        page_size=settings.catalog.page_size,
     )
 
 
@@ -202,9 +227,9 @@ def _signaling_app(participant_id: str, parts: Parts) -> FastAPI:
     )
 
 
-def _loops(
-    settings: ControlPlaneSettings, parts: Parts, guards: PendingGuards
-) -> tuple[EntityLoop[TransferProcess], EntityLoop[ContractNegotiation]]:
+def _transfer_manager(
+    settings: ControlPlaneSettings, parts: Parts, guards: PendingGuards, monitor: PolicyMonitor
+) -> TransferProcessManager:
     consumer = ConsumerActs(
         processes=parts.stores.transfer_processes,
         doors=DestinationDoors(
@@ -219,6 +244,7 @@ def _loops(
         evidence=parts.evidence,
         trusting=frozenset(p.id for p in settings.counterparties if p.completion_evidence == "message"),
         clock=parts.clock,
+        restart_look_seconds=settings.transfer.restart_look_seconds,
     )
     provider = ProviderActs(
         assets=parts.stores.assets,
@@ -228,16 +254,25 @@ def _loops(
         vault=parts.vault,
         clock=parts.clock,
     )
-    patience = patience_of(settings.transfer)
-    transfers = TransferProcessManager(
-        acts={**consumer.acts(), **provider.acts()},
+    admission = TransferAdmission(
+        parts.stores.contract_negotiations, parts.policies, parts.clock, look_by=monitor.look_by
+    )
+    return TransferProcessManager(
+        acts={**consumer.acts(), **admission.gated(provider.acts())},
         resource_acts={**consumer.resource_acts(), **provider.resource_acts()},
-        patience=patience,
+        patience=patience_of(settings.transfer, settings.negotiation),
         guard=guards.transfers,
         clock=parts.clock,
     )
+
+
+def _loops(
+    settings: ControlPlaneSettings, parts: Parts, guards: PendingGuards, monitor: PolicyMonitor
+) -> tuple[EntityLoop[TransferProcess], EntityLoop[ContractNegotiation]]:
+    transfers = _transfer_manager(settings, parts, guards, monitor)
+    patience = patience_of(settings.transfer, settings.negotiation)
     negotiations = ContractNegotiationManager(
-        client=parts.client, patience=patience, guard=guards.negotiations, clock=parts.clock
+        acts=negotiation_acts(parts), patience=patience, guard=guards.negotiations, clock=parts.clock
     )
     timing = settings.transfer
     owner = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}"
@@ -262,6 +297,16 @@ def _loops(
             lease_seconds=timing.lease_seconds,
             parallel_steps=timing.parallel_steps,
         ),
+    )
+
+
+def _policy_monitor(timing: TransferSettings, parts: Parts) -> PolicyMonitor:
+    return PolicyMonitor(
+        processes=parts.stores.transfer_processes,
+        negotiations=parts.stores.contract_negotiations,
+        policies=parts.policies,
+        clock=parts.clock,
+        interval_seconds=timing.policy_check_seconds,
     )
 
 

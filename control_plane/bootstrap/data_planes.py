@@ -105,6 +105,7 @@ async def _endpoint(
         shares_vault=plane.shares_vault,
         prepares=plane.provision_with == "data-plane",
         legacy_members=plane.legacy_members,
+        source_types=plane.source_types,
     )
 
 

@@ -1,6 +1,6 @@
 """What is opened for a control plane, and shared by several services."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Final
@@ -16,23 +16,28 @@ from connector_spi.vault import Vault
 from control_plane.adapters.data_flow_client import DataFlowClient
 from control_plane.adapters.data_plane_directory import DataPlaneDirectory
 from control_plane.adapters.dsp_client import DspClient
-from control_plane.adapters.jwt_identity import JwtIdentity
 from control_plane.adapters.memory_stores import memory_stores
 from control_plane.adapters.object_storage_evidence import ObjectStorageEvidence, ReceiptTrust
 from control_plane.adapters.object_storage_provisioner import ObjectStorageProvisioner
 from control_plane.adapters.sql_stores import migrate_stores, open_stores
+from control_plane.adapters.version_directory import VersionDirectory
 from control_plane.bootstrap.data_planes import data_plane_identity, open_directory
+from control_plane.bootstrap.identities import open_identity
+from control_plane.bootstrap.policies import plugin_contexts, policy_engine
 from control_plane.dsp_messages import PROTOCOL
 from control_plane.ports.counterparty_identity import CounterpartyIdentity
 from control_plane.ports.data_plane_identity import DataPlaneIdentity
+from control_plane.ports.policy_function import PolicyFunction
 from control_plane.ports.stores import Stores
-from control_plane.protocol_api.app import VERSION_PATH
+from control_plane.protocol_api.versions import VERSION_PATH
 from control_plane.services.policy_engine import PolicyEngine
 from control_plane.services.transfer_addresses import TransferAddresses
 from control_plane.settings import ControlPlaneSettings
 from outbound_http.guarded_client import guarded_client
 from sql_storage.database import Database
 
+_METADATA_SECONDS: Final = 3.0
+"""Limit of one look at a counterparty's version document; the message waits for it."""
 MEMORY_DATABASE: Final = "memory://"
 """Database address that keeps everything in memory: for development, nothing outlives the process."""
 
@@ -62,8 +67,10 @@ async def open_parts(
     settings: ControlPlaneSettings,
     vault: Vault,
     clock: Clock,
-    identity: CounterpartyIdentity | None,
     stack: AsyncExitStack,
+    *,
+    identity: CounterpartyIdentity | None,
+    policy_functions: Iterable[PolicyFunction],
 ) -> Parts:
     """Open everything; it is closed with the stack.
 
@@ -83,7 +90,7 @@ async def open_parts(
     )
     outbound = OutboundAddressPolicy(**settings.outbound.model_dump())
     http = await stack.enter_async_context(guarded_client(outbound, call_seconds=settings.transfer.call_seconds))
-    identity = identity or _jwt_identity(settings, vault, clock)
+    identity = identity or open_identity(settings, vault=vault, clock=clock, guarded=http)
     directory = await open_directory(settings, stores, vault, http, stack)
     return Parts(
         stores=stores,
@@ -98,25 +105,35 @@ async def open_parts(
             identity=identity,
             callback_address=base_url(settings),
             call_seconds=settings.transfer.call_seconds,
+            versions=VersionDirectory(http, call_seconds=min(_METADATA_SECONDS, settings.transfer.call_seconds)),
         ),
         directory=directory,
         data_plane_identity=data_plane_identity(settings, stores, vault, http, clock),
-        data_flows=DataFlowClient(
-            directory=directory,
-            vault=vault,
-            signaling_url=settings.signaling_url,
-            dataspace_context=PROTOCOL,
-            call_seconds=settings.transfer.call_seconds,
-        ),
+        data_flows=_data_flow_client(settings, directory, vault),
         addresses=TransferAddresses(vault, stores.transfer_processes),
-        policies=PolicyEngine(),
+        policies=policy_engine(
+            stores.transfer_processes,
+            policy_functions,
+            plugin_contexts(settings.policy_plugins, vault, clock, outbound),
+        ),
         evidence=_evidence(settings, storage),
         provisioners={AZURE_STORAGE: _provisioner(settings, storage)},
     )
 
 
+def _data_flow_client(settings: ControlPlaneSettings, directory: DataPlaneDirectory, vault: Vault) -> DataFlowClient:
+    return DataFlowClient(
+        directory=directory,
+        vault=vault,
+        signaling_url=settings.signaling_url,
+        dataspace_context=PROTOCOL,
+        call_seconds=settings.transfer.call_seconds,
+    )
+
+
 def _evidence(settings: ControlPlaneSettings, storage: ObjectStorage) -> ObjectStorageEvidence:
-    trust = {peer.id: ReceiptTrust.of(peer.id, peer.public_key, peer.receipts) for peer in settings.counterparties}
+    known = [(peer, peer.public_key) for peer in settings.counterparties]
+    trust = {peer.id: ReceiptTrust.of(peer.id, key, peer.receipts) for peer, key in known if key is not None}
     return ObjectStorageEvidence(storage, trust)
 
 
@@ -132,18 +149,6 @@ async def _open_stores(database_url: str, clock: Clock, stack: AsyncExitStack) -
     stack.push_async_callback(database.aclose)
     await migrate_stores(database)
     return open_stores(database, clock)
-
-
-def _jwt_identity(settings: ControlPlaneSettings, vault: Vault, clock: Clock) -> JwtIdentity:
-    return JwtIdentity(
-        participant_id=settings.participant_id,
-        signing_key_alias=settings.identity.signing_key_alias,
-        public_keys={peer.id: peer.public_key for peer in settings.counterparties},
-        token_seconds=settings.identity.token_seconds,
-        clock_skew_seconds=settings.identity.clock_skew_seconds,
-        vault=vault,
-        clock=clock,
-    )
 
 
 def base_url(settings: ControlPlaneSettings) -> str:

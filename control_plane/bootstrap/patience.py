@@ -5,13 +5,16 @@ from typing import Final
 from control_plane.domain.contract_negotiation import NegotiationState
 from control_plane.domain.transfer_process import OUTCOMES, TransferProcessState
 from control_plane.services.patience import Backoff, Patience
-from control_plane.settings import TransferSettings
+from control_plane.settings import NegotiationSettings, TransferSettings
 
 _STEP_SHARE_OF_LEASE: Final = 0.8
 _CLEANUP_CAP_SECONDS: Final = 3600.0
+_N = NegotiationState
+_DECISIONS: Final = (_N.REQUESTED, _N.OFFERED, _N.ACCEPTED, _N.AGREED, _N.VERIFIED)
+"""In each of them one side decides, and the other waits for it."""
 
 
-def patience_of(timing: TransferSettings) -> Patience:
+def patience_of(timing: TransferSettings, negotiation: NegotiationSettings) -> Patience:
     """The limits of every state."""
     state = TransferProcessState
     special = {
@@ -30,6 +33,8 @@ def patience_of(timing: TransferSettings) -> Patience:
         backoff=Backoff(base_seconds=timing.retry_base_seconds, cap_seconds=timing.retry_cap_seconds),
         cleanup_backoff=Backoff(base_seconds=timing.retry_cap_seconds, cap_seconds=_CLEANUP_CAP_SECONDS),
         transfer_seconds={s: special.get(s, timing.handshake_seconds) for s in state if s not in OUTCOMES},
-        negotiation_seconds=dict.fromkeys(NegotiationState, timing.handshake_seconds),
+        negotiation_seconds={
+            s: negotiation.decision_seconds if s in _DECISIONS else timing.handshake_seconds for s in _N
+        },
         step_seconds=timing.lease_seconds * _STEP_SHARE_OF_LEASE,
     )

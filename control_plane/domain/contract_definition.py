@@ -48,13 +48,21 @@ class OfferId:
         try:
             definition, asset, _ = (base64.b64decode(p, validate=True).decode() for p in text.split(":"))
         except (ValueError, binascii.Error) as error:
-            raise InvalidInputError(
-                field="offer.@id",
-                value=text,
-                problem="is not an offer id of this provider",
-                remedy="Take the id of the offer from the catalog.",
-            ) from error
-        return cls(definition_id=definition, asset_id=asset)
+            raise _no_offer_id(text) from error
+        offer_id = cls(definition_id=definition, asset_id=asset)
+        # One spelling for each offer, and nothing that no database keeps.
+        if str(offer_id) != text or "\0" in definition + asset:
+            raise _no_offer_id(text)
+        return offer_id
+
+
+def _no_offer_id(text: str) -> InvalidInputError:
+    return InvalidInputError(
+        field="offer.@id",
+        value=text,
+        problem="is not an offer id of this provider",
+        remedy="Take the id of the offer from the catalog.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """ContractNegotiation: how two participants come to an agreement. State names and codes are EDC's (v0.18.0)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
@@ -78,6 +78,8 @@ class ContractNegotiation:
     participant_id: str
     type: NegotiationType
     state: NegotiationState = NegotiationState.INITIAL
+    previous_state: NegotiationState | None = None
+    """The state it came from. While a message is on its way, that is what the counterparty is shown."""
     state_count: int = 1
     state_timestamp: datetime
     created_at: datetime
@@ -116,6 +118,7 @@ class ContractNegotiation:
         return replace(
             self,
             state=state,
+            previous_state=self.state,
             pending=False,
             state_count=self.state_count + 1 if state is self.state else 1,
             state_timestamp=at,
@@ -219,7 +222,13 @@ NEGOTIATION_WAITING: Final = {
 }
 """States in which this side waits for the other; every other open state is one that the loop works on."""
 
-_LEADS_TO: Final = {
+NEGOTIATION_DECISIONS: Final = {
+    NegotiationType.CONSUMER: frozenset({_S.OFFERED, _S.AGREED}),
+    NegotiationType.PROVIDER: frozenset({_S.REQUESTED, _S.ACCEPTED, _S.VERIFIED}),
+}
+"""States in which this side decides how it goes on."""
+
+NEGOTIATION_SENDING: Final = {
     _S.REQUESTING: _S.REQUESTED,
     _S.OFFERING: _S.OFFERED,
     _S.ACCEPTING: _S.ACCEPTED,
@@ -228,6 +237,7 @@ _LEADS_TO: Final = {
     _S.FINALIZING: _S.FINALIZED,
     _S.TERMINATING: _S.TERMINATED,
 }
+"""States in which a message is on its way, and the state that follows when it is acknowledged."""
 
 
 def fire_negotiation(negotiation: ContractNegotiation, event: NegotiationEvent, *, at: datetime) -> ContractNegotiation:
@@ -242,15 +252,32 @@ def fire_negotiation(negotiation: ContractNegotiation, event: NegotiationEvent, 
     return negotiation.entered(target, at)
 
 
+def after_waiting(negotiation: ContractNegotiation, pending: Sequence[NegotiationEvent]) -> ContractNegotiation:
+    """The negotiation as its counterparty knows it: with the messages that this side has acknowledged and not applied.
+
+    A counterparty that answers a message knows of it before this side has noted the acknowledgement.
+    """
+    machine, at = NEGOTIATION_MACHINES[negotiation.type], negotiation.state_timestamp
+    for event in pending:
+        target = machine.next_state(negotiation.state, event)
+        if target is None and negotiation.state in NEGOTIATION_SENDING:
+            target = machine.next_state(NEGOTIATION_SENDING[negotiation.state], event)
+        negotiation = negotiation.entered(target, at) if target is not None else negotiation
+    return negotiation
+
+
 def negotiation_will_accept(
-    negotiation: ContractNegotiation, pending: list[NegotiationEvent], event: NegotiationEvent
+    negotiation: ContractNegotiation, pending: Sequence[NegotiationEvent], event: NegotiationEvent
 ) -> bool:
-    """Whether the event is legal now, or will be after the step under way and the events that wait."""
+    """Whether the event is legal now, or will be after the step under way and the events that wait.
+
+    Only what is being sent already is taken for acknowledged: nobody can answer a message that merely waits.
+    """
     machine = NEGOTIATION_MACHINES[negotiation.type]
-    state = negotiation.state
-    for earlier in [*pending, event]:
-        after = machine.next_state(state, earlier) or machine.next_state(_LEADS_TO.get(state, state), earlier)
-        if after is None and earlier is event:
-            return False
-        state = after or state
-    return True
+    reached = [negotiation.state]
+    if negotiation.state in NEGOTIATION_SENDING:
+        reached.append(NEGOTIATION_SENDING[negotiation.state])
+    for earlier in pending:
+        moved = [after for state in reached if (after := machine.next_state(state, earlier)) is not None]
+        reached = moved or reached
+    return any(machine.next_state(state, event) is not None for state in reached)

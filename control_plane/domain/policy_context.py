@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from control_plane.domain.contract_agreement import ContractAgreement
 from control_plane.domain.participant import Participant
+from control_plane.domain.transfer_process import TransferProcess
 
 
 class PolicyScope(StrEnum):
@@ -32,3 +33,5 @@ class PolicyContext:
     agreement: ContractAgreement | None = None
     """From the transfer on."""
     asset_id: str | None = None
+    transfer: TransferProcess | None = None
+    """The transfer that is to go on; None while it has not begun."""

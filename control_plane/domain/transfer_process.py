@@ -27,7 +27,7 @@ class TransferProcessState(IntEnum):
     PREPARATION_REQUESTED = 250
     """Consumer: waits for the data plane to say that it has prepared."""
     PROVISIONED = 300
-    """Consumer: the destination is ready."""
+    """Consumer: the destination is ready. Provider: a start that was held back for a decision is allowed."""
     REQUESTING = 400
     """Consumer: the TransferRequestMessage is being sent."""
     REQUESTED = 500
@@ -49,7 +49,7 @@ class TransferProcessState(IntEnum):
     RESUMING_REQUESTED = 722
     """The counterparty goes on: the data plane is being told."""
     RESUMED = 725
-    """Consumer: waits for the provider to start again."""
+    """Consumer: waits for the provider to start again, and looks whether it has."""
     COMPLETING = 750
     """This side's data plane has finished; the TransferCompletionMessage is being sent."""
     COMPLETING_REQUESTED = 775
@@ -85,6 +85,27 @@ ERROR_CODE_MAX = 128
 ERROR_MESSAGE_MAX = 2000
 
 OUTCOMES = frozenset({TransferProcessState.COMPLETED, TransferProcessState.TERMINATED})
+
+_S = TransferProcessState
+_PUBLIC = {
+    **dict.fromkeys(
+        (
+            *(_S.INITIAL, _S.PROVISIONING, _S.PREPARATION_REQUESTED, _S.PROVISIONED, _S.REQUESTING, _S.REQUESTED),
+            *(_S.STARTUP_REQUESTED, _S.STARTING),
+        ),
+        _S.REQUESTED,
+    ),
+    _S.STARTED: _S.STARTED,
+    **dict.fromkeys((_S.SUSPENDING_REQUESTED, _S.SUSPENDED), _S.SUSPENDED),
+    **dict.fromkeys((_S.COMPLETING_REQUESTED, _S.COMPLETED), _S.COMPLETED),
+    **dict.fromkeys((_S.TERMINATING_REQUESTED, _S.TERMINATED), _S.TERMINATED),
+}
+"""The protocol's state behind each of ours. The others are moves of this side that the counterparty has not
+acknowledged: what was agreed before them stays."""
+_BEFORE_MOVE = {_S.SUSPENDING: _S.STARTED, _S.COMPLETING: _S.STARTED, _S.TERMINATING: _S.TERMINATED}
+"""What is taken for agreed where that is not on record."""
+_STARTED_BY_PROVIDER = frozenset({_S.STARTUP_REQUESTED, _S.RESUMING_REQUESTED})
+"""The consumer has acknowledged the provider's start, and tells its data plane."""
 
 NO_DESTINATION = DataAddress("")
 """A pull has none: the consumer fetches the data from where the provider's data plane serves it."""
@@ -136,6 +157,8 @@ class TransferProcess:
     """The owner: this connector's participant."""
     type: TransferProcessType
     state: TransferProcessState = TransferProcessState.INITIAL
+    agreed_state: TransferProcessState | None = None
+    """While the counterparty has not acknowledged this side's move: the protocol's state before that move."""
     state_count: int = 1
     """How often the present state was entered or tried."""
     state_timestamp: datetime
@@ -193,6 +216,16 @@ class TransferProcess:
         return self.data_flow_id or self.id
 
     @property
+    def public_state(self) -> TransferProcessState:
+        """The protocol's state: REQUESTED, STARTED, SUSPENDED, COMPLETED or TERMINATED.
+
+        A move counts once it is acknowledged: this side's by the counterparty, the counterparty's by this side.
+        """
+        if self.type is TransferProcessType.CONSUMER and self.state in _STARTED_BY_PROVIDER:
+            return TransferProcessState.STARTED
+        return _PUBLIC.get(self.state) or self.agreed_state or _BEFORE_MOVE.get(self.state, _S.SUSPENDED)
+
+    @property
     def shown_state(self) -> str:
         """EDC's name of the state, with the deprovisioning phase shown where it has begun."""
         if self.resources in {ResourcePhase.DEPROVISIONING, ResourcePhase.DEPROVISIONED}:
@@ -208,6 +241,7 @@ class TransferProcess:
         return replace(
             self,
             state=state,
+            agreed_state=None if state in _PUBLIC else self.public_state,
             state_count=self.state_count + 1 if again else 1,
             state_timestamp=at,
             updated_at=at,
@@ -219,7 +253,7 @@ class TransferProcess:
         )
 
     def retried_at(self, when: datetime, at: datetime) -> "TransferProcess":
-        """The process after a failed attempt that is repeated at `when`."""
+        """The process after an attempt that did not bring it further and is repeated at `when`."""
         return replace(
             self,
             attempt=self.attempt + 1,

@@ -4,6 +4,7 @@ Source of the moves: Dataspace Protocol 2025-1 (states REQUESTED, STARTED, SUSPE
 v0.18.0 for the states in between. Each side has its own table: what one may do, the other often may not.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
@@ -33,12 +34,14 @@ class TransferEvent(StrEnum):
     """Consumer: begin to ask the provider."""
     FINISH_REQUEST = "FINISH_REQUEST"
     """Consumer: the provider acknowledged the request."""
+    ALLOW_START = "ALLOW_START"
+    """Provider: whoever decides lets a transfer start that was held back."""
     AWAIT_STARTUP = "AWAIT_STARTUP"
     """Provider: the data plane accepted the flow and will say when it has started."""
     CONFIRM_STARTUP = "CONFIRM_STARTUP"
     """Provider: the data plane has started. Consumer: its data plane, if it has one, was told."""
     START = "START"
-    """Provider: the start was announced. Consumer: the announcement came, or the data proves it."""
+    """Provider: the start was announced. Consumer: the announcement came, or is known to have been made."""
     SUSPEND = "SUSPEND"
     """This side wishes to pause."""
     SUSPEND_BY_COUNTERPARTY = "SUSPEND_BY_COUNTERPARTY"
@@ -59,6 +62,8 @@ class TransferEvent(StrEnum):
     TERMINATE = "TERMINATE"
     """This side ends the transfer: a client's wish, a permanent error, or a deadline."""
     TERMINATE_BY_COUNTERPARTY = "TERMINATE_BY_COUNTERPARTY"
+    YIELD_TO_COMPLETION = "YIELD_TO_COMPLETION"
+    """The counterparty had completed before it heard of the end, and refuses it."""
     FINISH_TERMINATION = "FINISH_TERMINATION"
 
 
@@ -97,7 +102,6 @@ _PROVIDER_STATES: Final = tuple(
     not in {
         _S.PROVISIONING,
         _S.PREPARATION_REQUESTED,
-        _S.PROVISIONED,
         _S.REQUESTING,
         _S.REQUESTED,
         _S.RESUMED,
@@ -118,6 +122,7 @@ def _both(states: tuple[TransferProcessState, ...]) -> dict[TransferEvent, list[
         _E.TERMINATE_BY_COUNTERPARTY: [
             (s, _S.TERMINATING_REQUESTED) for s in open_states if s is not _S.TERMINATING_REQUESTED
         ],
+        _E.YIELD_TO_COMPLETION: [(_S.TERMINATING, _S.COMPLETED)],
         _E.FINISH_TERMINATION: [(_S.TERMINATING, _S.TERMINATED), (_S.TERMINATING_REQUESTED, _S.TERMINATED)],
     }
 
@@ -153,8 +158,9 @@ _PROVIDER: Final = StateMachine(
     _S.INITIAL,
     {
         **_both(_PROVIDER_STATES),
-        _E.AWAIT_STARTUP: [(_S.INITIAL, _S.STARTUP_REQUESTED)],
-        _E.CONFIRM_STARTUP: [(_S.INITIAL, _S.STARTING), (_S.STARTUP_REQUESTED, _S.STARTING)],
+        _E.ALLOW_START: [(_S.INITIAL, _S.PROVISIONED)],
+        _E.AWAIT_STARTUP: [(s, _S.STARTUP_REQUESTED) for s in (_S.INITIAL, _S.PROVISIONED)],
+        _E.CONFIRM_STARTUP: [(s, _S.STARTING) for s in (_S.INITIAL, _S.PROVISIONED, _S.STARTUP_REQUESTED)],
         _E.START: [(s, _S.STARTED) for s in (_S.STARTING, _S.RESUMING, _S.RESUMING_REQUESTED)],
         _E.RESUME_BY_COUNTERPARTY: [(_S.SUSPENDED, _S.RESUMING_REQUESTED)],
         # A pause may come too late for a data plane that has just finished.
@@ -179,9 +185,7 @@ RESOURCES: Final = StateMachine(
 )
 
 WAITING: Final = {
-    TransferProcessType.CONSUMER: frozenset(
-        {_S.PREPARATION_REQUESTED, _S.REQUESTED, _S.STARTED, _S.SUSPENDED, _S.RESUMED}
-    ),
+    TransferProcessType.CONSUMER: frozenset({_S.PREPARATION_REQUESTED, _S.REQUESTED, _S.STARTED, _S.SUSPENDED}),
     TransferProcessType.PROVIDER: frozenset({_S.STARTUP_REQUESTED, _S.STARTED, _S.SUSPENDED}),
 }
 """States in which this side waits for somebody else; every other open state is one that the loop works on."""
@@ -213,7 +217,7 @@ _LEADS_TO: Final = {
 }
 """Where the step under way leads when it works; the counterparty may know before this side has noted it."""
 
-_BEFORE_ANNOUNCEMENT: Final = frozenset({_S.INITIAL, _S.STARTUP_REQUESTED})
+_BEFORE_ANNOUNCEMENT: Final = frozenset({_S.INITIAL, _S.PROVISIONED, _S.STARTUP_REQUESTED})
 
 
 def can_fire(process: TransferProcess, event: TransferEvent) -> bool:
@@ -259,6 +263,21 @@ def state_to_come(process: TransferProcess, pending: list[TransferEvent]) -> Tra
             after = _S.COMPLETING
         state = after or state
     return leads_to.get(state, state)
+
+
+def after_waiting(process: TransferProcess, pending: Sequence[TransferEvent]) -> TransferProcess:
+    """The process as its counterparty knows it: with the messages that this side has acknowledged and not applied.
+
+    A counterparty that answers a message knows of it before this side has noted the acknowledgement.
+    """
+    leads_to = _LEADS_TO[process.type]
+    for event in pending:
+        at = process.state_timestamp
+        if not can_fire(process, event) and process.state in leads_to:
+            acknowledged = process.entered(leads_to[process.state], at)
+            process = acknowledged if can_fire(acknowledged, event) else process
+        process = fire(process, event, at=at) if can_fire(process, event) else process
+    return process
 
 
 def will_accept(process: TransferProcess, pending: list[TransferEvent], event: TransferEvent) -> bool:

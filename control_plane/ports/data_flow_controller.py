@@ -39,16 +39,16 @@ class DataFlowController(Protocol):
         SecretNotFoundError, VaultUnavailableError: a secret of the message could not be read from the vault.
     """
 
-    async def transfer_types(self) -> tuple[str, ...]:
-        """What the data planes that are known now can do, for the catalog.
+    async def transfer_types(self, source_type: str | None = None) -> tuple[str, ...]:
+        """What the data planes that are known now can do, for the catalog; with data of this DataAddress type.
 
         Raises:
             StoreUnavailableError: the registered ones could not be read.
         """
         ...
 
-    async def data_plane_for(self, transfer_type: str) -> str:
-        """The id of a data plane that serves this transfer type as the provider's.
+    async def data_plane_for(self, transfer_type: str, source_type: str | None = None) -> str:
+        """The id of a data plane that serves this transfer type, of data of this DataAddress type, as the provider's.
 
         Raises:
             PeerRefusedError: there is none; names the type and what there is.

@@ -1,12 +1,25 @@
 """DataspaceClient: speaks the Dataspace Protocol to counterparties."""
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from connector_spi.data_address import DataAddress
 from connector_spi.signaling import DataFlowProgress
 from control_plane.domain.contract_negotiation import ContractNegotiation
 from control_plane.domain.participant import Counterparty
+from control_plane.domain.query import QuerySpec
 from control_plane.domain.transfer_process import TransferError, TransferProcess
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogAnswer:
+    """A page of a counterparty's catalog: its JSON as it came."""
+
+    body: dict[str, Any]
+    size: int
+    """Bytes of it."""
+    next: str | None = None
+    """Where the next page is, if there is one: a path with a query, below the counterparty's address."""
 
 
 class DataspaceClient(Protocol):
@@ -19,8 +32,10 @@ class DataspaceClient(Protocol):
         ForbiddenAddressError: the counterparty's address may not be called.
     """
 
-    async def request_catalog(self, counterparty: Counterparty) -> dict[str, Any]:
-        """The counterparty's catalog, its JSON as it came."""
+    async def request_catalog(
+        self, counterparty: Counterparty, query: QuerySpec | None = None, continuation: str | None = None
+    ) -> CatalogAnswer:
+        """The counterparty's catalog: what the query asks for, or the page that `next` of an earlier answer names."""
         ...
 
     async def request_dataset(self, counterparty: Counterparty, dataset_id: str) -> dict[str, Any]:
@@ -28,7 +43,23 @@ class DataspaceClient(Protocol):
         ...
 
     async def request_contract(self, negotiation: ContractNegotiation) -> str:
-        """Send the ContractRequestMessage; returns the provider's process id."""
+        """Send the ContractRequestMessage that opens the negotiation; returns the provider's process id."""
+        ...
+
+    async def send_counter_request(self, negotiation: ContractNegotiation) -> None:
+        """Answer an offer by a ContractRequestMessage with the negotiation's terms."""
+        ...
+
+    async def offer_contract(self, negotiation: ContractNegotiation) -> str:
+        """Send the ContractOfferMessage that opens the negotiation; returns the consumer's process id."""
+        ...
+
+    async def send_counter_offer(self, negotiation: ContractNegotiation) -> None:
+        """Answer a request by a ContractOfferMessage with the negotiation's terms."""
+        ...
+
+    async def send_acceptance(self, negotiation: ContractNegotiation) -> None:
+        """Send the ContractNegotiationEventMessage ACCEPTED."""
         ...
 
     async def send_agreement(self, negotiation: ContractNegotiation) -> None:
@@ -44,7 +75,7 @@ class DataspaceClient(Protocol):
         ...
 
     async def terminate_negotiation(self, negotiation: ContractNegotiation) -> None:
-        """Send the ContractNegotiationTerminationMessage with the negotiation's error detail."""
+        """Send the ContractNegotiationTerminationMessage with the negotiation's error code and detail."""
         ...
 
     async def request_transfer(self, process: TransferProcess, destination: DataAddress | None) -> str:
@@ -75,6 +106,10 @@ class DataspaceClient(Protocol):
 
         A consumer that does not know the extension refuses with 404, 405 or 501.
         """
+        ...
+
+    async def fetch_state(self, process: TransferProcess) -> str:
+        """Which state of the protocol the counterparty shows, such as STARTED; empty where it tells none."""
         ...
 
     async def fetch_progress(self, process: TransferProcess) -> DataFlowProgress | None:

@@ -7,6 +7,7 @@ from typing import Generic, Protocol, TypeVar
 
 from connector_spi.signaling import DataFlowProgress
 from control_plane.domain.asset import Asset
+from control_plane.domain.catalog import AssetSelection, SelectedAsset
 from control_plane.domain.contract_agreement import ContractAgreement
 from control_plane.domain.contract_definition import ContractDefinition
 from control_plane.domain.contract_negotiation import ContractNegotiation
@@ -48,6 +49,16 @@ class StatefulEntityStore(Protocol[Entity]):
 
     async def find(self, entity_id: str) -> Entity | None:
         """The entity, or None.
+
+        Raises:
+            StoreUnavailableError: the database did not answer.
+        """
+        ...
+
+    async def find_with_inbox(self, entity_id: str) -> tuple[Entity, tuple[InboxMessage, ...]] | None:
+        """The entity and the messages that wait for it, oldest first; or None.
+
+        A message that is applied at this very moment may be there although the entity shows its effect.
 
         Raises:
             StoreUnavailableError: the database did not answer.
@@ -152,6 +163,7 @@ class ContractNegotiationStore(StatefulEntityStore[ContractNegotiation], Protoco
 
     An agreement is visible to `find_agreement` once this side is bound by it: for a consumer when the negotiation is
     FINALIZED, for a provider from FINALIZING on (the consumer may ask for data before the provider has noted the end).
+    It is gone again when a provider's negotiation ends from there, because the consumer did not want to be bound.
     """
 
     async def find_agreement(self, agreement_id: str) -> ContractAgreement | None:
@@ -220,13 +232,28 @@ class DefinitionStore(Protocol[Definition]):
         ...
 
 
+class AssetStore(DefinitionStore[Asset], Protocol):
+    """Keeps assets, and finds those that contract definitions select."""
+
+    async def select(self, selection: AssetSelection) -> list[SelectedAsset]:
+        """Assets that match, in order of creation, then of ids; one page, however many selectors match an asset.
+
+        A selector that cannot be evaluated (an operand that no value can have) selects nothing.
+
+        Raises:
+            InvalidInputError: `narrowed_by` has an operand that does not suit its operator.
+            StoreUnavailableError: the database did not answer.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stores:
     """Every store of the control plane, opened together on one database."""
 
     transfer_processes: TransferProcessStore
     contract_negotiations: ContractNegotiationStore
-    assets: DefinitionStore[Asset]
+    assets: AssetStore
     policy_definitions: DefinitionStore[PolicyDefinition]
     contract_definitions: DefinitionStore[ContractDefinition]
     data_plane_registrations: DefinitionStore[DataPlaneRegistration]

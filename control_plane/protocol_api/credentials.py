@@ -6,7 +6,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from connector_spi.errors import InvalidInputError
-from control_plane.credential_messages import RENEWAL_REQUEST, CredentialRenewalRequestMessage, renewal_answer
+from control_plane.credential_messages import (
+    RENEWAL_CONTEXT,
+    RENEWAL_REQUEST,
+    CredentialRenewalRequestMessage,
+    renewal_answer,
+)
 from control_plane.domain.participant import Participant
 from control_plane.protocol_api.exchange import TRANSFER_ERROR, Exchange, read_message
 from control_plane.services.credential_issuer import CredentialIssuer
@@ -29,7 +34,9 @@ class CredentialEndpoint:
         """A provider asks for a credential with a later end."""
 
         async def handle(caller: Participant) -> dict[str, Any]:
-            body = await read_message(request, CredentialRenewalRequestMessage, RENEWAL_REQUEST)
+            body = await read_message(
+                request, CredentialRenewalRequestMessage, RENEWAL_REQUEST, context=RENEWAL_CONTEXT
+            )
             if body.consumer_pid != pid:
                 raise InvalidInputError(
                     field="consumerPid", value=body.consumer_pid, problem="is not the process in the path"

@@ -7,44 +7,19 @@ from fastapi.responses import JSONResponse
 
 from connector_spi.errors import NotFoundError
 from control_plane.domain.participant import Participant
-from control_plane.domain.transfer_process import TransferProcess, TransferProcessState, TransferProcessType
+from control_plane.domain.transfer_process import TransferProcess, TransferProcessType
 from control_plane.dsp_messages import PROTOCOL, PidsMessage, TransferRequestMessage, TransferStartMessage, message
+from control_plane.protocol_api.error_answers import NO_PROCESS
 from control_plane.protocol_api.exchange import TRANSFER_ERROR, Exchange, read_message
-from control_plane.services.transfer_protocol_service import (
+from control_plane.services.transfer_messages import (
     COMPLETION,
     START,
     SUSPENSION,
     TERMINATION,
     IncomingTransferMessage,
-    IncomingTransferRequest,
-    TransferProtocolService,
 )
-
-_S = TransferProcessState
-_SHOWN: Final = {
-    _S.INITIAL: "REQUESTED",
-    _S.PROVISIONING: "REQUESTED",
-    _S.PREPARATION_REQUESTED: "REQUESTED",
-    _S.PROVISIONED: "REQUESTED",
-    _S.REQUESTING: "REQUESTED",
-    _S.REQUESTED: "REQUESTED",
-    _S.STARTUP_REQUESTED: "REQUESTED",
-    _S.STARTING: "REQUESTED",
-    _S.STARTED: "STARTED",
-    _S.SUSPENDING: "STARTED",
-    _S.SUSPENDING_REQUESTED: "SUSPENDED",
-    _S.SUSPENDED: "SUSPENDED",
-    _S.RESUMING: "SUSPENDED",
-    _S.RESUMING_REQUESTED: "SUSPENDED",
-    _S.RESUMED: "SUSPENDED",
-    _S.COMPLETING: "STARTED",
-    _S.COMPLETING_REQUESTED: "COMPLETED",
-    _S.COMPLETED: "COMPLETED",
-    _S.TERMINATING: "TERMINATED",
-    _S.TERMINATING_REQUESTED: "TERMINATED",
-    _S.TERMINATED: "TERMINATED",
-}
-"""The protocol's name of each state. A move of ours counts once the counterparty has acknowledged it."""
+from control_plane.services.transfer_protocol_service import TransferProtocolService
+from control_plane.services.transfer_request_intake import IncomingTransferRequest
 
 _MESSAGES: Final = {
     START: "TransferStartMessage",
@@ -108,7 +83,7 @@ class TransferEndpoints:
                 message_id=body.id,
                 consumer_pid=body.consumer_pid,
                 provider_pid=body.provider_pid,
-                code=body.code or "TerminatedByCounterparty",
+                code=body.code,
                 reason=body.reason_text(),
                 data_address=data_address.to_address() if data_address else None,
             )
@@ -119,7 +94,7 @@ class TransferEndpoints:
 
 
 def _shown(process: TransferProcess) -> dict[str, Any]:
-    own, other = process.id, process.correlation_id or ""
+    own, other = process.id, process.correlation_id or NO_PROCESS
     consumer = process.type is TransferProcessType.CONSUMER
     progress = process.progress.model_dump(mode="json", by_alias=True, exclude_none=True) if process.progress else None
     return message(
@@ -127,6 +102,6 @@ def _shown(process: TransferProcess) -> dict[str, Any]:
         message_id=own,
         consumerPid=own if consumer else other,
         providerPid=other if consumer else own,
-        state="STARTED" if consumer and process.state is _S.STARTUP_REQUESTED else _SHOWN[process.state],
+        state=process.public_state.name,
         progress=progress,
     )

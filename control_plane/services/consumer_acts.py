@@ -4,11 +4,12 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 from connector_spi.clock import Clock
 from connector_spi.errors import PeerRefusedError, PeerUnavailableError, TransientError
-from connector_spi.log_context import redacted
+from connector_spi.signaling import DataFlowState
 from control_plane.domain.completion_proof import CompletionProof, completion_proof
 from control_plane.domain.transfer_process import (
     ResourcePhase,
@@ -23,12 +24,22 @@ from control_plane.ports.data_flow_controller import DataFlowController
 from control_plane.ports.dataspace_client import DataspaceClient
 from control_plane.ports.stores import TransferProcessStore
 from control_plane.services.destination_doors import DestinationDoors
+from control_plane.services.refused_messages import (
+    COMPLETED,
+    NO_REASON,
+    STARTED,
+    SUSPENDED,
+    TERMINATED,
+    UNKNOWN,
+    RefusedMessages,
+)
 from control_plane.services.transfer_manager import Acts, ResourceActs
 
 _log = logging.getLogger(__name__)
 
 _S = TransferProcessState
 _E = TransferEvent
+_LOOKS_BEFORE_BELIEF: Final = 1
 
 
 class EvidenceMissingError(TransientError):
@@ -50,14 +61,20 @@ class ConsumerActs:
         evidence: CompletionEvidence,
         trusting: frozenset[str],
         clock: Clock,
+        restart_look_seconds: float = 5,
     ) -> None:
-        """`trusting`: counterparties that write no marker, whose completion message counts."""
+        """`trusting`: counterparties that write no marker, whose completion message counts.
+
+        `restart_look_seconds`: how often a provider that acknowledged a resumption is asked whether it has started.
+        """
         self._processes = processes
         self._doors = doors
         self._data_flows = data_flows
         self._client = client
         self._evidence = evidence
         self._trusting = trusting
+        self._refused = RefusedMessages(client, clock)
+        self._restart_look = timedelta(seconds=restart_look_seconds)
         self._clock = clock
 
     def acts(self) -> Acts:
@@ -73,6 +90,7 @@ class ConsumerActs:
             (consumer, _S.SUSPENDING_REQUESTED): self.note_suspension,
             (consumer, _S.RESUMING): self.resume,
             (consumer, _S.RESUMING_REQUESTED): self.resume_flow,
+            (consumer, _S.RESUMED): self.look_for_restart,
             (consumer, _S.COMPLETING): self.announce_completion,
             (consumer, _S.COMPLETING_REQUESTED): self.verify,
             (consumer, _S.TERMINATING): self.terminate,
@@ -115,7 +133,10 @@ class ConsumerActs:
     async def suspend(self, process: TransferProcess) -> TransferProcess:
         """Stop what this side does, then tell the provider."""
         await self._pause(process)
-        await self._client.suspend_transfer(process)
+        try:
+            await self._client.suspend_transfer(process)
+        except PeerRefusedError as error:
+            return await self._refused.resolved(process, error, {SUSPENDED: _E.FINISH_SUSPENSION})
         return fire(process, _E.FINISH_SUSPENSION, at=self._clock.now())
 
     async def note_suspension(self, process: TransferProcess) -> TransferProcess:
@@ -125,20 +146,42 @@ class ConsumerActs:
 
     async def resume(self, process: TransferProcess) -> TransferProcess:
         """Tell the provider to go on; its start message follows."""
-        await self._client.start_transfer(process)
-        return fire(process, _E.FINISH_RESUME_REQUEST, at=self._clock.now())
+        try:
+            await self._client.start_transfer(process)
+        except PeerRefusedError as error:
+            return await self._refused.resolved(process, error, {STARTED: _E.FINISH_RESUME_REQUEST})
+        now = self._clock.now()
+        return replace(fire(process, _E.FINISH_RESUME_REQUEST, at=now), next_attempt_at=now + self._restart_look)
+
+    async def look_for_restart(self, process: TransferProcess) -> TransferProcess:
+        """The provider acknowledged the wish, and its start message has not come: ask whether it has started.
+
+        A provider that goes by the letter of the specification sends none. It is believed at the second look, for one
+        that does send it may show its start before the message is here.
+        """
+        now = self._clock.now()
+        try:
+            shown = await self._client.fetch_state(process)
+        except PeerRefusedError:
+            shown = UNKNOWN
+        if shown == STARTED and process.attempt >= _LOOKS_BEFORE_BELIEF:
+            return fire(process, _E.START, at=now)
+        if shown == TERMINATED:
+            return fire(process.failed_with(NO_REASON), _E.TERMINATE_BY_COUNTERPARTY, at=now)
+        return process.retried_at(now + self._restart_look, now)
 
     async def resume_flow(self, process: TransferProcess) -> TransferProcess:
         """The provider goes on: tell the data plane."""
-        await self._signal(process, self._data_flows.resume)
+        await self._signal_unless_finished(process, self._data_flows.resume)
         return fire(process, _E.CONFIRM_STARTUP, at=self._clock.now())
 
     async def announce_completion(self, process: TransferProcess) -> TransferProcess:
-        """This side's data plane has fetched everything: tell the provider, whatever it makes of that."""
+        """Everything is fetched: tell the provider, whatever it makes of that, unless it has ended the transfer."""
         try:
             await self._client.complete_transfer(process)
         except PeerRefusedError as error:
-            _log.warning("the provider refused the completion message", extra={"error": redacted(error.message)})
+            harmless = dict.fromkeys((UNKNOWN, STARTED, SUSPENDED, COMPLETED), _E.FINISH_COMPLETION)
+            return await self._refused.resolved(process, error, harmless)
         return fire(process, _E.FINISH_COMPLETION, at=self._clock.now())
 
     async def verify(self, process: TransferProcess) -> TransferProcess:
@@ -179,7 +222,11 @@ class ConsumerActs:
             unreachable = error
         if process.correlation_id is not None:
             reason = process.error or TransferError(code="Terminated", message="No reason was recorded.")
-            await self._client.terminate_transfer(process, reason)
+            try:
+                await self._client.terminate_transfer(process, reason)
+            except PeerRefusedError:
+                if unreachable is None:
+                    return await self._refused.end(process)
         if unreachable is not None:
             raise unreachable
         return fire(process, _E.FINISH_TERMINATION, at=self._clock.now())
@@ -202,12 +249,23 @@ class ConsumerActs:
 
     async def _pause(self, process: TransferProcess) -> None:
         # A pull's address stays: the provider's next start may be here already, and has brought a fresh one.
-        await self._signal(process, self._data_flows.suspend)
+        await self._signal_unless_finished(process, self._data_flows.suspend)
 
     async def _stop_flow(self, process: TransferProcess) -> None:
         # A flow that has reached an end of its own refuses: no byte moves any more.
         with suppress(PeerRefusedError):
             await self._signal(process, self._data_flows.terminate)
+
+    async def _signal_unless_finished(
+        self, process: TransferProcess, call: Callable[[TransferProcess], Awaitable[Any]]
+    ) -> None:
+        """Pause or go on. A data plane that has everything refuses; its call-back, or the reconciler, tells so."""
+        try:
+            await self._signal(process, call)
+        except PeerRefusedError:
+            status = await self._data_flows.status(process)
+            if status is None or status.state is not DataFlowState.COMPLETED:
+                raise
 
     async def _signal(self, process: TransferProcess, call: Callable[[TransferProcess], Awaitable[Any]]) -> None:
         """Tell the data plane, where the process has one."""

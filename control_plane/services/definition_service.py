@@ -82,6 +82,19 @@ class DefinitionService:
         self._policies.check_understood(definition.policy)
         await self._stores.policy_definitions.replace(definition)
 
+    async def policy_problems(self, definition_id: str) -> list[str]:
+        """Why the stored policy cannot be evaluated (any more); empty when it can.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        definition = await self.get_policy(definition_id)
+        try:
+            self._policies.check_understood(definition.policy)
+        except InvalidInputError as error:
+            return [error.message]
+        return []
+
     async def get_policy(self, definition_id: str) -> PolicyDefinition:
         """The policy definition.
 
@@ -111,20 +124,22 @@ class DefinitionService:
         """Store a contract definition.
 
         Raises:
-            InvalidInputError: it names a policy that does not exist.
+            InvalidInputError: it names a policy that does not exist, or its selector cannot be evaluated.
             ConflictError: the id exists already.
         """
         await self._check_policies(definition)
+        await self._check_selector(definition)
         await self._stores.contract_definitions.create(definition)
 
     async def replace_contract_definition(self, definition: ContractDefinition) -> None:
         """Replace a contract definition.
 
         Raises:
-            InvalidInputError: it names a policy that does not exist.
+            InvalidInputError: it names a policy that does not exist, or its selector cannot be evaluated.
             NotFoundError: there is none with this id.
         """
         await self._check_policies(definition)
+        await self._check_selector(definition)
         await self._stores.contract_definitions.replace(definition)
 
     async def get_contract_definition(self, definition_id: str) -> ContractDefinition:
@@ -154,6 +169,10 @@ class DefinitionService:
                 raise InvalidInputError(
                     field=field, value=policy_id, problem="names no policy definition", remedy="Create it first."
                 )
+
+    async def _check_selector(self, definition: ContractDefinition) -> None:
+        """By trying it: in a catalog, what cannot be evaluated would select nothing, and say so to nobody."""
+        await self._stores.assets.query(QuerySpec(limit=1, criteria=definition.assets_selector))
 
 
 def _check_asset(asset: Asset) -> None:

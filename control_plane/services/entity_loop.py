@@ -2,15 +2,16 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from connector_spi.clock import Clock
 from connector_spi.errors import ConflictError, InvalidInputError, LeaseLostError, PermanentError, StoreUnavailableError
 from control_plane.domain.inbox import InboxMessage
 from control_plane.ports.stores import Leased, StatefulEntityStore
+from control_plane.services.waits import first_of
 
 _log = logging.getLogger(__name__)
 
@@ -62,10 +63,10 @@ class EntityLoop(Generic[Entity]):
             while not stop.is_set():
                 try:
                     if not await self._begin_due(steps):
-                        await _first_of(stop.wait(), self._sleep())
+                        await first_of(stop.wait(), self._sleep())
                 except StoreUnavailableError:
                     _log.warning("the store does not answer", extra={"loop": self._name})
-                    await _first_of(stop.wait(), asyncio.sleep(_STORE_DOWN_SECONDS))
+                    await first_of(stop.wait(), asyncio.sleep(_STORE_DOWN_SECONDS))
 
     async def _begin_due(self, steps: asyncio.TaskGroup) -> int:
         free = self._parallel_steps - self._running
@@ -110,16 +111,3 @@ class EntityLoop(Generic[Entity]):
         finally:
             self._running -= 1
             self._slot_freed.set()
-
-
-async def _first_of(*waits: Coroutine[Any, Any, Any]) -> None:
-    """Return when one of them does; the others are cancelled."""
-    tasks = [asyncio.ensure_future(wait) for wait in waits]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    for task in done:
-        task.result()

@@ -7,3 +7,11 @@ class HoldsNothing:
     def holds(self, _entity: object, /) -> bool:
         """Never."""
         return False
+
+
+class HoldsEverything:
+    """Every decision is somebody's: each waits for a command."""
+
+    def holds(self, _entity: object, /) -> bool:
+        """Always."""
+        return True

@@ -24,6 +24,7 @@ from control_plane.domain.transfer_state_machine import ResourceEvent, TransferE
 from control_plane.ports.data_flow_controller import DataFlowController, FlowAnswer
 from control_plane.ports.dataspace_client import DataspaceClient
 from control_plane.ports.stores import DefinitionStore
+from control_plane.services.refused_messages import COMPLETED, STARTED, SUSPENDED, UNKNOWN, RefusedMessages
 from control_plane.services.transfer_addresses import TransferAddresses
 from control_plane.services.transfer_manager import Acts, ResourceActs
 
@@ -51,6 +52,7 @@ class ProviderActs:
         self._addresses = addresses
         self._client = client
         self._vault = vault
+        self._refused = RefusedMessages(client, clock)
         self._clock = clock
 
     def acts(self) -> Acts:
@@ -58,6 +60,7 @@ class ProviderActs:
         provider = TransferProcessType.PROVIDER
         return {
             (provider, _S.INITIAL): self.start_flow,
+            (provider, _S.PROVISIONED): self.start_flow,
             (provider, _S.STARTING): self.announce_start,
             (provider, _S.SUSPENDING): self.suspend,
             (provider, _S.SUSPENDING_REQUESTED): self.suspend_flow,
@@ -93,14 +96,20 @@ class ProviderActs:
 
     async def announce_start(self, process: TransferProcess) -> TransferProcess:
         """Tell the consumer that data moves, or where it may be fetched."""
-        await self._client.start_transfer(process, await self._served_at(process))
+        try:
+            await self._client.start_transfer(process, await self._served_at(process))
+        except PeerRefusedError as error:
+            return await self._refused.resolved(process, error, {STARTED: _E.START})
         return fire(process, _E.START, at=self._clock.now())
 
     async def suspend(self, process: TransferProcess) -> TransferProcess:
         """Stop the bytes, then tell the consumer."""
         if await self._has_finished(process, self._data_flows.suspend):
             return fire(process, _E.COMPLETE, at=self._clock.now())
-        await self._client.suspend_transfer(process)
+        try:
+            await self._client.suspend_transfer(process)
+        except PeerRefusedError as error:
+            return await self._refused.resolved(process, error, {SUSPENDED: _E.FINISH_SUSPENSION})
         return fire(process, _E.FINISH_SUSPENSION, at=self._clock.now())
 
     async def suspend_flow(self, process: TransferProcess) -> TransferProcess:
@@ -110,31 +119,41 @@ class ProviderActs:
         return fire(process, _E.FINISH_SUSPENSION, at=self._clock.now())
 
     async def resume(self, process: TransferProcess) -> TransferProcess:
-        """Let the bytes go on, then announce it: a consumer that asked waits for the announcement."""
+        """Let the bytes go on, then announce it: a consumer that asked waits for the announcement.
+
+        That is so with EDC. One that goes by the letter of the specification has started with our answer, and may
+        refuse to hear of it again.
+        """
         if await self._has_finished(process, self._resume_flow):
             return fire(process, _E.COMPLETE, at=self._clock.now())
-        await self._client.start_transfer(process, await self._served_at(process))
+        try:
+            await self._client.start_transfer(process, await self._served_at(process))
+        except PeerRefusedError as error:
+            asked = {UNKNOWN: _E.START} if process.state is _S.RESUMING_REQUESTED else {}
+            return await self._refused.resolved(process, error, {STARTED: _E.START, **asked})
         return fire(process, _E.START, at=self._clock.now())
 
     async def announce_completion(self, process: TransferProcess) -> TransferProcess:
-        """Tell the consumer that everything is there.
+        """Tell the consumer that everything is there, or that nothing is served any more.
 
-        A consumer that refuses to hear it has paused or ended meanwhile; what is published and marked stays so, and it
-        can see that for itself.
+        What was finished while both sides were paused is started for them first: no other way leads to the end. A
+        consumer that refuses to hear of it, and has not ended the transfer, changes nothing: what is published stays.
         """
         try:
+            if process.public_state is _S.SUSPENDED:
+                start = replace(process, message_id=f"{process.message_id}:start")
+                await self._client.start_transfer(start, await self._served_at(process))
             await self._client.complete_transfer(process)
         except PeerRefusedError as error:
-            _log.warning("the consumer refused the completion message", extra={"error": redacted(error.message)})
+            harmless = dict.fromkeys((UNKNOWN, STARTED, SUSPENDED, COMPLETED), _E.FINISH_COMPLETION)
+            return await self._refused.resolved(process, error, harmless)
+        if process.is_pull:
+            await self._end_service(process)
         return fire(process, _E.FINISH_COMPLETION, at=self._clock.now())
 
     async def complete_flow(self, process: TransferProcess) -> TransferProcess:
-        """The consumer has fetched everything: the data plane may stop serving it."""
-        try:
-            await self._data_flows.complete(process)
-        except PeerRefusedError as error:
-            # It has ended by itself; nothing is served any more.
-            _log.warning("the data plane refused the completion", extra={"error": redacted(error.message)})
+        """The consumer has everything that it wants: the data plane may stop serving or sending it."""
+        await self._end_service(process)
         return fire(process, _E.FINISH_COMPLETION, at=self._clock.now())
 
     async def terminate(self, process: TransferProcess) -> TransferProcess:
@@ -145,9 +164,11 @@ class ProviderActs:
         except PeerUnavailableError as error:
             unreachable = error
         reason = process.error or TransferError(code="Terminated", message="No reason was recorded.")
-        # A consumer that does not know the transfer, or has ended it, refuses: there is nobody left to tell.
-        with suppress(PeerRefusedError):
+        try:
             await self._client.terminate_transfer(process, reason)
+        except PeerRefusedError:
+            if unreachable is None:
+                return await self._refused.end(process)
         if unreachable is not None:
             raise unreachable
         return fire(process, _E.FINISH_TERMINATION, at=self._clock.now())
@@ -170,7 +191,9 @@ class ProviderActs:
 
     async def _assigned(self, process: TransferProcess) -> TransferProcess:
         """The process with its data plane, and for a pull with the place where its address will rest."""
-        chosen = await self._data_flows.data_plane_for(process.transfer_type)
+        asset = await self._assets.find(process.asset_id)
+        source_type = asset.data_address.type if asset is not None else None
+        chosen = await self._data_flows.data_plane_for(process.transfer_type, source_type)
         process = replace(process, data_plane_id=chosen)
         if not process.is_pull:
             return process
@@ -209,6 +232,13 @@ class ProviderActs:
                 raise PeerUnavailableError("The data flow has failed; its reason is awaited.") from None
             raise
         return False
+
+    async def _end_service(self, process: TransferProcess) -> None:
+        try:
+            await self._data_flows.complete(process)
+        except PeerRefusedError as error:
+            # It has ended by itself; nothing is served any more.
+            _log.warning("the data plane refused the completion", extra={"error": redacted(error.message)})
 
     async def _stop_flow(self, process: TransferProcess) -> None:
         if process.data_plane_id is None:

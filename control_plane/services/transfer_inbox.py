@@ -34,6 +34,13 @@ _PAUSED: Final = frozenset(
     {TransferProcessState.SUSPENDING, TransferProcessState.SUSPENDING_REQUESTED, TransferProcessState.SUSPENDED}
 )
 _ENDINGS: Final = frozenset({TransferEvent.TERMINATE, TransferEvent.TERMINATE_BY_COUNTERPARTY})
+_CODES: Final = {
+    TransferEvent.TERMINATE: "Terminated",
+    TransferEvent.TERMINATE_BY_COUNTERPARTY: "TerminatedByCounterparty",
+    TransferEvent.SUSPEND: "Suspended",
+    TransferEvent.SUSPEND_BY_COUNTERPARTY: "SuspendedByCounterparty",
+}
+_NO_REASON: Final = "No reason was given."
 
 
 def accepting(event: TransferEvent) -> Callable[[TransferProcess, Sequence[InboxMessage]], None]:
@@ -99,16 +106,19 @@ def _fired(
         # Why it was paused is no longer so.
         process = replace(process, error=None)
     if event in _ENDINGS:
-        code = str(payload.get("code") or "Terminated")
-        text = str(payload.get("message") or "No reason was given.")
-        process = process.failed_with(TransferError(code=code, message=text))
-    if event in _PAUSES and payload.get("message"):
-        process = replace(process, error=TransferError(code=str(payload.get("code")), message=str(payload["message"])))
+        process = process.failed_with(_reason(event, payload))
+    if event in _PAUSES and (payload.get("code") or payload.get("message")):
+        process = replace(process, error=_reason(event, payload))
     if payload.get("correlationId") and process.correlation_id is None:
         process = replace(process, correlation_id=str(payload["correlationId"]))
     if prepared := payload.get(PREPARED_DESTINATION):
         process = replace(process, data_destination=DataAddress(prepared["type"], prepared["properties"]))
     return fire(process, event, at=now)
+
+
+def _reason(event: TransferEvent, payload: Mapping[str, Any]) -> TransferError:
+    code, text = payload.get("code") or _CODES[event], payload.get("message") or _NO_REASON
+    return TransferError(code=str(code), message=str(text))
 
 
 def _deprovision(process: TransferProcess, now: datetime) -> TransferProcess:

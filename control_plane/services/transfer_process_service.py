@@ -125,15 +125,24 @@ class TransferProcessService:
         payload = {"code": "TerminatedByClient", "message": reason[:_REASON_MAX] or "The client ended the transfer."}
         await self._command(process_id, TransferEvent.TERMINATE, payload)
 
+    async def start(self, process_id: str) -> None:
+        """Let a transfer begin that is held back for a decision, as its provider.
+
+        Raises:
+            NotFoundError: there is no such process.
+            ConflictError: it has begun, has ended, or this side is the consumer.
+        """
+        await self._command(process_id, TransferEvent.ALLOW_START, {})
+
     async def complete(self, process_id: str) -> None:
-        """End a pull whose client has fetched everything by itself. Fine when that was said before.
+        """End a pull: its client has fetched everything by itself, or the provider serves no more. May be repeated.
 
         Raises:
             NotFoundError: there is no such process.
             ConflictError: it is not running, or it is for somebody else to say.
         """
         process = await self.get(process_id)
-        if process.type is not TransferProcessType.CONSUMER or not process.is_pull or process.data_plane_id is not None:
+        if not _ends_by_word_of_client(process):
             raise ConflictError(
                 f"Transfer {process_id} is not one whose client fetches the data; it completes when the data is there."
             )
@@ -148,7 +157,8 @@ class TransferProcessService:
             NotFoundError: there is no such process.
             ConflictError: it is not running.
         """
-        await self._command(process_id, TransferEvent.SUSPEND, {"message": reason[:_REASON_MAX]})
+        payload = {"code": "SuspendedByClient", "message": reason[:_REASON_MAX]} if reason else {}
+        await self._command(process_id, TransferEvent.SUSPEND, payload)
 
     async def resume(self, process_id: str) -> None:
         """Go on with a paused transfer.
@@ -297,6 +307,11 @@ class TransferProcessService:
                 problem="does not fit the destination",
                 remedy=f"Use {address_type}-PUSH.",
             )
+
+
+def _ends_by_word_of_client(process: TransferProcess) -> bool:
+    fetched_by_client = process.type is TransferProcessType.PROVIDER or process.data_plane_id is None
+    return process.is_pull and fetched_by_client
 
 
 def _check_no_destination(request: TransferRequest) -> None:

@@ -102,6 +102,7 @@ def _reads(settings: DataPlaneSettings, parts: Parts) -> PublicReads:
         sources=parts.technologies.sources,
         clock=parts.clock,
         max_reads=settings.max_public_reads,
+        max_reads_each=settings.max_public_reads_each,
         narrowing={AZURE_STORAGE: narrowed_to},
     )
 

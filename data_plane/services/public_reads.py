@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
+from weakref import WeakValueDictionary
 
 from connector_spi.clock import Clock
 from connector_spi.data_address import DataAddress
@@ -36,9 +37,13 @@ class PublicReads:
     sources: FactoryRegistry[DataSourceFactory]
     clock: Clock
     max_reads: int
+    max_reads_each: int
+    """Of them, for the flows of one consumer: nobody may take all the places."""
     narrowing: Mapping[str, Narrowed] = field(default_factory=dict)
     """By address type; objects of other types are looked for in the listing."""
     _room: asyncio.Semaphore = field(init=False)
+    _shares: WeakValueDictionary[str, asyncio.Semaphore] = field(init=False, default_factory=WeakValueDictionary)
+    """By consumer, as long as it reads."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_room", asyncio.Semaphore(self.max_reads))
@@ -93,13 +98,13 @@ class PublicReads:
                     break
         raise NotFoundError(kind="Object", object_id=name)
 
-    def check_room(self) -> None:
+    def check_room(self, flow: DataFlow) -> None:
         """Refuse one read more than there may be.
 
         Raises:
-            TooManyReadsError: there are as many already.
+            TooManyReadsError: there are as many already, of all consumers or of this one.
         """
-        if self._room.locked():
+        if self._room.locked() or self._share(flow).locked():
             raise TooManyReadsError("Too many objects are being read. Try again.", retry_after_seconds=5)
 
     async def content(
@@ -114,7 +119,7 @@ class PublicReads:
         if flow.source is None:
             return
         loop = asyncio.get_running_loop()
-        async with self._room, self.sources.of(flow.source.type).open(flow.source) as opened:
+        async with self._share(flow), self._room, self.sources.of(flow.source.type).open(flow.source) as opened:
             checked, at, end = loop.time(), start, start + length
             while at < end:
                 if loop.time() - checked > _CHECKED_EVERY_SECONDS:
@@ -123,6 +128,9 @@ class PublicReads:
                 block = await opened.read(found, at, min(CHUNK_BYTES, end - at))
                 yield bytes(block)
                 at += len(block)
+
+    def _share(self, flow: DataFlow) -> asyncio.Semaphore:
+        return self._shares.setdefault(flow.counter_party_id, asyncio.Semaphore(self.max_reads_each))
 
     async def _check_running(self, flow_id: str) -> None:
         flow = await self.store.find(flow_id)

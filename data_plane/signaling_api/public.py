@@ -94,7 +94,7 @@ def _object(reads: PublicReads, flow: DataFlow, found: SourceObject, request: Re
     status = 200 if whole else 206
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers)
-    reads.check_room()
+    reads.check_room(flow)
     content = reads.content(flow, found, wanted.start, wanted.length)
     return _Streamed(content, status_code=status, headers=headers)
 

@@ -1,10 +1,13 @@
 """Catalogs of counterparties. The answer is the counterparty's JSON, untouched."""
 
+import base64
+import binascii
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse
 
+from connector_spi.errors import InvalidInputError
 from management_api.bodies import body_of
 from management_api.dependencies import Catalog
 from management_api.documentation import errors, request_body
@@ -16,6 +19,8 @@ _COUNTERPARTY: Final = {
     "protocol": "dataspace-protocol-http:2025-1",
 }
 _ANSWER: Final[dict[int | str, dict[str, Any]]] = {200: {"description": "The counterparty's own JSON."}}
+_CONTINUATION: Final = "continuationToken"
+_CONTINUATION_MAX: Final = 16_384
 
 router = APIRouter(prefix="/catalog", tags=["catalog"])
 
@@ -27,10 +32,26 @@ router = APIRouter(prefix="/catalog", tags=["catalog"])
     responses=_ANSWER | errors(400, 413, 502),
 )
 async def request_catalog(
-    body: Annotated[CatalogRequest, Depends(body_of(CatalogRequest))], catalog: Catalog
+    body: Annotated[CatalogRequest, Depends(body_of(CatalogRequest))],
+    catalog: Catalog,
+    continuation: Annotated[
+        str | None, Query(alias=_CONTINUATION, max_length=_CONTINUATION_MAX, description="Of an earlier Link header.")
+    ] = None,
 ) -> JSONResponse:
-    """What the counterparty offers to this participant."""
-    return JSONResponse(await catalog.request_catalog(body.to_counterparty()))
+    """What the counterparty offers to this participant.
+
+    As many datasets as `querySpec.limit` says, or, without one, as many as the counterparty gives at once. When there
+    are more, the header `Link` (`rel="next"`) names where: post the same body there.
+    """
+    found = await catalog.request_catalog(
+        body.to_counterparty(), body.to_query(), _page_of(continuation) if continuation else None
+    )
+    answer = JSONResponse(found.body)
+    if found.next is not None:
+        token = base64.urlsafe_b64encode(found.next.encode()).decode()
+        # Relative to this URL, whatever it is called from outside.
+        answer.headers["Link"] = f'<?{_CONTINUATION}={token}>; rel="next"'
+    return answer
 
 
 @router.post(
@@ -44,3 +65,13 @@ async def request_dataset(
 ) -> JSONResponse:
     """One dataset with its offers."""
     return JSONResponse(await catalog.request_dataset(body.to_counterparty(), body.id))
+
+
+def _page_of(token: str) -> str:
+    """The counterparty's page that a token of ours stands for."""
+    try:
+        return base64.b64decode(token.encode(), altchars=b"-_", validate=True).decode("ascii")
+    except (ValueError, binascii.Error):
+        raise InvalidInputError(
+            field=_CONTINUATION, value="...", problem="is not one of this API", remedy="Take it from a Link header."
+        ) from None

@@ -10,7 +10,11 @@ from management_api.bodies import body_of
 from management_api.dependencies import Definitions, Now, ParticipantId
 from management_api.documentation import QUERY_BODY, errors, request_body
 from management_api.schemas.answers import IdResponse
-from management_api.schemas.policy_definition import PolicyDefinitionAnswer, PolicyDefinitionRequest
+from management_api.schemas.policy_definition import (
+    PolicyDefinitionAnswer,
+    PolicyDefinitionRequest,
+    PolicyValidationResult,
+)
 from management_api.schemas.query import QuerySpecRequest
 
 _BODY: Final = request_body(
@@ -47,6 +51,12 @@ async def query(
 ) -> list[PolicyDefinitionAnswer]:
     """One page; an empty body asks for the first 50."""
     return [PolicyDefinitionAnswer.of(found) for found in await definitions.query_policies(body.to_query())]
+
+
+@router.post("/{definition_id:path}/validate", summary="Validate a policy definition", responses=errors(404))
+async def validate(definition_id: str, definitions: Definitions) -> PolicyValidationResult:
+    """Whether it can be evaluated now: a plug-in that it needs may be gone since it was created."""
+    return PolicyValidationResult.of(await definitions.policy_problems(definition_id))
 
 
 @router.get("/{definition_id:path}", summary="Get a policy definition", responses=errors(404))

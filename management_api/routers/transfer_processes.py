@@ -78,13 +78,24 @@ async def terminate(
 
 
 @router.post(
+    "/{process_id}/start",
+    summary="Let a transfer begin that waits for a decision (provider)",
+    responses=_COMMAND_ERRORS,
+    status_code=HTTP_204_NO_CONTENT,
+)
+async def start(process_id: str, transfers: Transfers) -> None:
+    """Only where the connector was composed with a guard that holds transfers back."""
+    await transfers.start(process_id)
+
+
+@router.post(
     "/{process_id}/complete",
     summary="End a pull that has given everything",
     responses=_COMMAND_ERRORS,
     status_code=HTTP_204_NO_CONTENT,
 )
 async def complete(process_id: str, transfers: Transfers) -> None:
-    """For a client that fetched the data by itself; the counterparty is told, and stops serving it."""
+    """For a client that fetched the data by itself, or a provider that serves no more; the counterparty is told."""
     await transfers.complete(process_id)
 
 

@@ -1,8 +1,9 @@
 """Questions about a counterparty's catalog. The answers are the counterparty's own JSON."""
 
-from pydantic import AliasChoices, Field, field_validator
+from pydantic import AliasChoices, Field
 
 from control_plane.domain.participant import Counterparty
+from control_plane.domain.query import QuerySpec
 from management_api.schemas.fields import DATASPACE_PROTOCOL, Address, ProtocolName, Request, Single, Text
 from management_api.schemas.query import QuerySpecRequest
 
@@ -23,16 +24,17 @@ class CounterpartyRequest(Request):
 
 
 class CatalogRequest(CounterpartyRequest):
-    """Ask for the whole catalog. A page may be asked for, as EDC's clients always do; the answer is the whole."""
+    """Ask for the catalog, or for a part of it; the counterparty decides which queries it understands."""
 
     query_spec: Single[QuerySpecRequest] | None = None
 
-    @field_validator("query_spec")
-    @classmethod
-    def _without_filter(cls, query: QuerySpecRequest | None) -> QuerySpecRequest | None:
-        if query is not None and query.filter_expression:
-            raise ValueError("filterExpression is not supported for catalogs yet; leave it out and filter the answer")
-        return query
+    def to_query(self) -> QuerySpec | None:
+        """The domain's form; None: as much as the counterparty gives at once.
+
+        Raises:
+            InvalidInputError: unknown operator, or an operand that does not fit it.
+        """
+        return self.query_spec.to_query() if self.query_spec is not None else None
 
 
 class DatasetRequest(CounterpartyRequest):

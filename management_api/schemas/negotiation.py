@@ -6,7 +6,7 @@ from pydantic import AliasChoices, Field, StringConstraints
 
 from connector_spi.errors import InvalidInputError
 from control_plane.domain.contract_agreement import ContractAgreement
-from control_plane.domain.contract_negotiation import ContractNegotiation, NegotiationState
+from control_plane.domain.contract_negotiation import ContractNegotiation, NegotiationState, NegotiationType
 from control_plane.services.negotiation_service import ContractRequest
 from control_plane.services.transfer_process_service import PROCESS_ID
 from management_api.odrl import policy_of, shown_policy
@@ -101,6 +101,9 @@ class NegotiationAnswer(Document):
     asset_id: str
     contract_agreement_id: str | None = Field(default=None, description="Once the negotiation is FINALIZED.")
     correlation_id: str | None = None
+    offer: dict[str, Any] = Field(description="The terms on the table, as whoever spoke last put them.")
+    pending: bool = Field(description="Whether it waits for a decision of yours.")
+    error_code: str | None = None
     error_detail: str | None = None
 
     @classmethod
@@ -119,8 +122,18 @@ class NegotiationAnswer(Document):
             asset_id=negotiation.asset_id,
             contract_agreement_id=agreement.id if agreement else None,
             correlation_id=negotiation.correlation_id,
+            offer=_offer(negotiation),
+            pending=negotiation.pending,
+            error_code=negotiation.error_code,
             error_detail=negotiation.error_detail,
         )
+
+
+def _offer(negotiation: ContractNegotiation) -> dict[str, Any]:
+    own, other = negotiation.participant_id, negotiation.counter_party_id
+    provider = own if negotiation.type is NegotiationType.PROVIDER else other
+    shown = shown_policy(negotiation.policy, "Offer", assigner=provider, target=negotiation.asset_id)
+    return {"@id": negotiation.offer_id, **shown}
 
 
 class AgreementAnswer(Document):

@@ -1,5 +1,6 @@
 """Policy definitions."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -51,3 +52,16 @@ class PolicyDefinitionAnswer(Document):
             private_properties=dict(definition.private_properties),
             created_at=milliseconds(definition.created_at),
         )
+
+
+class PolicyValidationResult(Document):
+    """Whether a stored policy can be evaluated."""
+
+    type: str = Field(default="PolicyValidationResult", alias="@type")
+    is_valid: bool
+    errors: list[str]
+
+    @classmethod
+    def of(cls, problems: Sequence[str]) -> "PolicyValidationResult":
+        """The answer; valid when there is no problem."""
+        return cls(is_valid=not problems, errors=list(problems))

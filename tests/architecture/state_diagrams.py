@@ -28,21 +28,32 @@ diagram is refused. Moves onto the same state, by which a repeated message does 
 def page() -> str:
     """The whole page."""
     transfers, negotiations = transfer_state_machine.MACHINES, NEGOTIATION_MACHINES
-    diagrams: list[tuple[str, Enum, Moves]] = [
-        ("Transfer, consumer side", TransferProcessState.INITIAL, transfers[TransferProcessType.CONSUMER].moves),
-        ("Transfer, provider side", TransferProcessState.INITIAL, transfers[TransferProcessType.PROVIDER].moves),
-        ("What a transfer holds", ResourcePhase.NONE, transfer_state_machine.RESOURCES.moves),
-        ("Negotiation, consumer side", NegotiationState.INITIAL, negotiations[NegotiationType.CONSUMER].moves),
-        ("Negotiation, provider side", NegotiationState.REQUESTED, negotiations[NegotiationType.PROVIDER].moves),
-        ("Data flow", DataFlowState.INITIALIZED, data_flow_state_machine.MOVES),
+    diagrams: list[tuple[str, tuple[Enum, ...], Moves]] = [
+        ("Transfer, consumer side", (TransferProcessState.INITIAL,), transfers[TransferProcessType.CONSUMER].moves),
+        ("Transfer, provider side", (TransferProcessState.INITIAL,), transfers[TransferProcessType.PROVIDER].moves),
+        ("What a transfer holds", (ResourcePhase.NONE,), transfer_state_machine.RESOURCES.moves),
+        (
+            "Negotiation, consumer side",
+            (NegotiationState.INITIAL, NegotiationState.OFFERED),
+            negotiations[NegotiationType.CONSUMER].moves,
+        ),
+        (
+            "Negotiation, provider side",
+            (NegotiationState.REQUESTED, NegotiationState.INITIAL),
+            negotiations[NegotiationType.PROVIDER].moves,
+        ),
+        ("Data flow", (DataFlowState.INITIALIZED,), data_flow_state_machine.MOVES),
     ]
     return _INTRODUCTION + "".join(
-        f"\n## {title}\n\n```mermaid\n{diagram(initial, moves)}\n```\n" for title, initial, moves in diagrams
+        f"\n## {title}\n\n```mermaid\n{diagram(initials, moves)}\n```\n" for title, initials, moves in diagrams
     )
 
 
-def diagram(initial: Enum, moves: Moves) -> str:
-    """One table of moves in Mermaid's words; events that make the same move share an arrow."""
+def diagram(initials: tuple[Enum, ...], moves: Moves) -> str:
+    """One table of moves in Mermaid's words; events that make the same move share an arrow.
+
+    `initials`: the states in which a process begins, by its own side's wish or by the counterparty's.
+    """
     arrows: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for (source, event), target in moves.items():
         arrows[source.name, target.name].append(event.name)
@@ -50,7 +61,7 @@ def diagram(initial: Enum, moves: Moves) -> str:
     return "\n".join(
         [
             "stateDiagram-v2",
-            f"    [*] --> {initial.name}",
+            *(f"    [*] --> {initial.name}" for initial in initials),
             *(f"    {a} --> {b}: {' or '.join(events)}" for (a, b), events in arrows.items()),
             *(f"    {state} --> [*]" for state in sorted(final)),
         ]

@@ -70,6 +70,27 @@ class TestNegotiations:
         assert await store.find_agreement("agreed") == agreement
         assert await store.query_agreements(QuerySpec()) == [agreement]
 
+    async def test_an_agreement_that_the_consumer_did_not_want_binds_nobody(self, stores: Stores) -> None:
+        store = stores.contract_negotiations
+        agreement = examples.agreement("agreed", negotiation_id="one")
+        await store.create(finalized("other", "of-another"), due_at=None)
+        await store.create(
+            examples.negotiation(
+                "one",
+                type=NegotiationType.PROVIDER,
+                state=NegotiationState.FINALIZING,
+                correlation_id="theirs",
+                agreement=agreement,
+            ),
+            due_at=NOW,
+        )
+        assert await store.find_agreement("agreed") == agreement
+        [leased] = await store.lease_due(now=NOW, limit=9, lease_seconds=60, owner="w")
+        ended = replace(leased.entity, state=NegotiationState.TERMINATED)
+        await store.save(ended, epoch=leased.epoch, applied=(), due_at=None)
+        assert await store.find_agreement("agreed") is None
+        assert await store.find_agreement("of-another") is not None
+
     async def test_a_save_after_the_agreement_was_published_is_no_conflict(self, stores: Stores) -> None:
         store = stores.contract_negotiations
         await store.create(finalized("one", "agreed"), due_at=NOW)

@@ -33,6 +33,21 @@ class TestInbox:
         [leased] = await lease(store)
         assert [m.id for m in leased.inbox] == ["b", "a", "c"]
 
+    async def test_what_waits_can_be_read_by_everybody_whoever_holds_the_lease(
+        self, subject: Subject, store: StatefulEntityStore[Any]
+    ) -> None:
+        assert await store.find_with_inbox("one") is None
+        entity = subject.make("one")
+        await store.create(entity, due_at=NOW)
+        assert await store.find_with_inbox("one") == (entity, ())
+        first, second = message("m-1"), message("m-2", kind="COMPLETE")
+        await store.append("one", first, accept_all)
+        [leased] = await lease(store)
+        await store.append("one", second, accept_all)
+        assert await store.find_with_inbox("one") == (entity, (first, second))
+        await store.save(entity, epoch=leased.epoch, applied=(first,), due_at=None)
+        assert await store.find_with_inbox("one") == (entity, (second,))
+
     async def test_a_message_makes_due_even_when_its_clock_is_ahead(
         self, subject: Subject, store: StatefulEntityStore[Any]
     ) -> None:

@@ -61,6 +61,8 @@ NEGOTIATION_CASES: list[tuple[str, Any, list[str]]] = [
     ("contractAgreementId", "agreed", ["two"]),
     ("contractAgreement.id", "agreed", ["two"]),
     ("errorDetail", "why", ["two"]),
+    ("pending", True, ["two"]),
+    ("pending", "false", ["one"]),
 ]
 
 
@@ -75,10 +77,16 @@ async def test_negotiations_are_found_by_every_name(stores: Stores) -> None:
         offer_id="offer-2",
         agreement=examples.agreement("agreed", negotiation_id="two"),
         error_detail="why",
+        pending=True,
     )
     await store.create(other, due_at=None)
     for left, right, expected in NEGOTIATION_CASES:
         assert await found(store, where(left, "=", right)) == expected, (left, right)
+
+
+async def test_a_truth_is_asked_for_by_a_truth(stores: Stores) -> None:
+    with pytest.raises(InvalidInputError, match="Use true or false"):
+        await stores.contract_negotiations.query(where("pending", "=", "maybe"))
 
 
 AGREEMENT_CASES: list[tuple[str, Any]] = [

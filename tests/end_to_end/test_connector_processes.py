@@ -41,6 +41,7 @@ id = "consumer"
 port = {self.management}
 [protocol]
 port = {self.protocol}
+metadata = {{ service_id = "one" }}
 [signaling]
 port = {self.signaling}
 [data_plane]
@@ -117,7 +118,10 @@ async def test_a_connector_serves_everything_and_stops_when_asked(place: Place, 
         answer = await http.get(f"{management}/management/transferprocess", headers={"X-Api-Key": API_KEY})
         assert (answer.status_code, answer.json()) == (200, [])
         versions = await http.get(f"http://127.0.0.1:{place.protocol}/protocol/.well-known/dspace-version")
-        assert versions.json()["protocolVersions"][0]["version"] == "2025-1"
+        at_the_root = await http.get(f"http://127.0.0.1:{place.protocol}/.well-known/dspace-version")
+        told = {"version": "2025-1", "path": "/2025-1", "binding": "HTTPS", "serviceId": "one"}
+        assert versions.json() == {"protocolVersions": [told]}
+        assert at_the_root.json() == {"protocolVersions": [told | {"path": "/protocol/2025-1"}]}
         assert (await http.post(f"http://127.0.0.1:{place.signaling}/transfers/x/dataflow/started")).status_code == 401
         process.send_signal(how)
         code, log = await ended(process)

@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from connector_cli.demo.ports import free_ports
-from connector_spi.clock import SystemClock
+from connector_spi.clock import Clock, SystemClock
 from control_plane.bootstrap import ControlPlane, build_control_plane
 from control_plane.domain.contract_negotiation import ContractNegotiation, NegotiationState
 from control_plane.domain.participant import Counterparty
+from control_plane.domain.policy import Policy
 from control_plane.dsp_messages import PROTOCOL
 from control_plane.services.negotiation_service import ContractRequest
 from control_plane.settings import (
     ControlPlaneSettings,
     CounterpartySettings,
     DataPlaneEndpointSettings,
+    IdentitySettings,
+    NegotiationSettings,
     OutboundSettings,
     TransferSettings,
 )
@@ -44,6 +47,10 @@ class Participant:
     signs_as: str = ""
     secrets: dict[str, str] = field(default_factory=dict)
     data_planes: tuple[DataPlaneEndpointSettings, ...] = ()
+    timing: TransferSettings = TIMING
+    negotiation: NegotiationSettings = field(default_factory=NegotiationSettings)
+    clock: Clock = field(default_factory=SystemClock)
+    identity: IdentitySettings = field(default_factory=IdentitySettings)
 
     def __post_init__(self) -> None:
         self.secrets[KEY_ALIAS] = private_pem(key_of(self.signs_as or self.id))
@@ -67,11 +74,13 @@ class Participant:
             protocol_url=f"http://127.0.0.1:{self.port}",
             signaling_url=self.signaling_url,
             data_planes=self.data_planes,
+            identity=self.identity,
             counterparties=tuple(
                 CounterpartySettings(id=peer, public_key=public_pem(key_of(name))) for peer, name in self.knows.items()
             ),
             outbound=OutboundSettings(allowed_networks=("127.0.0.0/8",), allow_http=True),
-            transfer=TIMING,
+            transfer=self.timing,
+            negotiation=self.negotiation,
         )
 
     @asynccontextmanager
@@ -80,31 +89,34 @@ class Participant:
         bound, signaling = loopback_socket(self.port), loopback_socket(self.signaling_port)
         vault = InMemoryVault(self.secrets)
         async with (
-            build_control_plane(self.settings(), vault=vault, clock=SystemClock()) as plane,
+            build_control_plane(self.settings(), vault=vault, clock=self.clock) as plane,
             serving(plane.protocol_app, bound),
             serving(plane.signaling_app, signaling),
         ):
             yield plane
 
 
-async def offer(plane: ControlPlane) -> None:
-    """The provider's asset under an open policy."""
+async def offer(plane: ControlPlane, policy: Policy = examples.USE, **asset: Any) -> None:
+    """The provider's asset, with these facts, under a policy that everybody sees."""
     definitions = plane.definitions
-    await definitions.create_asset(examples.asset(participant_id=PROVIDER, properties={"name": "An asset"}))
-    for name in ("access", "contract"):
-        await definitions.create_policy(examples.policy_definition(name, participant_id=PROVIDER))
+    facts = {"properties": {"name": "An asset"}, **asset}
+    await definitions.create_asset(examples.asset(participant_id=PROVIDER, **facts))
+    for name, rules in (("access", examples.USE), ("contract", policy)):
+        await definitions.create_policy(examples.policy_definition(name, participant_id=PROVIDER, policy=rules))
     await definitions.create_contract_definition(examples.contract_definition(participant_id=PROVIDER))
 
 
 async def offered(plane: ControlPlane, address: str) -> dict[str, Any]:
     """The only dataset in the provider's catalog."""
     catalog = await plane.catalog.request_catalog(Counterparty(id=PROVIDER, address=address))
-    [dataset] = catalog["dataset"]
+    [dataset] = catalog.body["dataset"]
     found: dict[str, Any] = dataset
     return found
 
 
-async def negotiate(plane: ControlPlane, address: str, *, offer_id: str, name: str = "n-1") -> None:
+async def negotiate(
+    plane: ControlPlane, address: str, *, offer_id: str, name: str = "n-1", policy: Policy = examples.USE
+) -> None:
     """Begin a negotiation as the consumer."""
     await plane.negotiations.initiate(
         ContractRequest(
@@ -114,7 +126,7 @@ async def negotiate(plane: ControlPlane, address: str, *, offer_id: str, name: s
             protocol=PROTOCOL,
             offer_id=offer_id,
             asset_id="asset-1",
-            policy=examples.USE,
+            policy=policy,
         )
     )
 

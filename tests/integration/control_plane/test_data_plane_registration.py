@@ -58,8 +58,23 @@ class Signaling:
         return await self.call("PUT", "/dataplanes", body, token=token)
 
     async def requested(self, name: str = "t-1") -> TransferProcess:
-        """A consumer has asked for a pull."""
+        """A consumer has asked for a pull under an agreement."""
         now = SystemClock().now()
+        agreement = examples.agreement(
+            f"agreement-of-{name}",
+            participant_id=US,
+            provider_id=US,
+            consumer_id="did:web:them",
+            negotiation_id=f"negotiation-of-{name}",
+        )
+        negotiation = examples.negotiation(
+            agreement.negotiation_id,
+            participant_id=US,
+            type=NegotiationType.PROVIDER,
+            state=NegotiationState.FINALIZED,
+            agreement=agreement,
+        )
+        await self.plane.stores.contract_negotiations.create(negotiation, due_at=None)
         process = examples.transfer_process(
             name,
             state_timestamp=now,
@@ -67,7 +82,7 @@ class Signaling:
             type=TransferProcessType.PROVIDER,
             transfer_type=PULL,
             correlation_id=f"pid-of-{name}",
-            contract_id="a-1",
+            contract_id=agreement.id,
         )
         await self.plane.stores.transfer_processes.create(process, due_at=now)
         return process

@@ -10,6 +10,7 @@ from control_plane.domain.contract_definition import OfferId
 from control_plane.domain.contract_negotiation import NegotiationState
 from control_plane.domain.participant import Counterparty
 from control_plane.domain.query import QuerySpec
+from control_plane.settings import DataPlaneEndpointSettings
 from tests.control_plane_entities import USE
 from tests.eventually import eventually
 from tests.integration.control_plane.participants import (
@@ -29,7 +30,9 @@ OFFER = str(OfferId(definition_id="c-1", asset_id="asset-1"))
 
 @pytest.fixture
 def provider(tmp_path: Path) -> Participant:
-    return Participant(PROVIDER, tmp_path, knows={CONSUMER: CONSUMER})
+    # Named for what it could do; nothing is transferred here.
+    plane = DataPlaneEndpointSettings(id="plane", url="http://127.0.0.1:9")
+    return Participant(PROVIDER, tmp_path, knows={CONSUMER: CONSUMER}, data_planes=(plane,))
 
 
 @pytest.fixture

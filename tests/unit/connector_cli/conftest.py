@@ -1,13 +1,14 @@
 """A clean environment, and configuration files in a folder of their own."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from connector_cli.main import app
+from tests.unit.connector_cli.scripted_management import Script, scripted_management
 
 MINIMAL = """
 [participant]
@@ -57,3 +58,11 @@ def connector() -> Callable[..., Result]:
         return result
 
     return run
+
+
+@pytest.fixture
+def management(monkeypatch: pytest.MonkeyPatch) -> Iterator[Script]:
+    with scripted_management() as script:
+        monkeypatch.setenv("CONNECTOR_URL", script.url)
+        monkeypatch.setenv("CONNECTOR_API_KEY", "the-key")
+        yield script

@@ -14,9 +14,13 @@ HANG_UP: Final = object()
 
 @dataclass
 class Script:
-    """`answers`: path -> answers in order, the last one again and again; a number is a status without a body."""
+    """`answers`: path -> answers in order, the last one again and again; a number is a status without a body.
+
+    `links`: path -> where the next page of its answers is.
+    """
 
     answers: dict[str, list[Any]] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
     requests: list[tuple[str, str, Any]] = field(default_factory=list)
     keys: set[str | None] = field(default_factory=set)
     url: str = ""
@@ -64,6 +68,8 @@ def scripted_management(**answers: Any) -> Iterator[Script]:
             content = b"" if isinstance(answer, int) and status < 300 else json.dumps(_shaped(answer)).encode()
             self.send_response(status)
             self.send_header("content-length", str(len(content)))
+            if following := script.links.get(self.path.removeprefix("/management")):
+                self.send_header("link", f'<{following}>; rel="next"')
             self.end_headers()
             self.wfile.write(content)
 

@@ -4,15 +4,14 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from typer.testing import Result
 
-from connector_cli.commands.contracts import chosen_offer
-from connector_cli.management_client import ManagementError
-from tests.unit.connector_cli.scripted_management import HANG_UP, Script, scripted_management
+from connector_cli.commands.contracts import offer_in
+from tests.unit.connector_cli.scripted_management import HANG_UP, Script
 
 Connector = Callable[..., Result]
 
@@ -35,14 +34,6 @@ PROCESS = {
     "progress": {"bytesCopied": 1_500_000, "bytesTotal": 3_000_000, "objectsCopied": 1},
 }
 TRANSFERS = "/v3/transferprocesses"
-
-
-@pytest.fixture
-def management(monkeypatch: pytest.MonkeyPatch) -> Iterator[Script]:
-    with scripted_management() as script:
-        monkeypatch.setenv("CONNECTOR_URL", script.url)
-        monkeypatch.setenv("CONNECTOR_API_KEY", "the-key")
-        yield script
 
 
 def process(**changes: Any) -> dict[str, Any]:
@@ -71,13 +62,12 @@ def test_a_catalog_without_offers_is_told(connector: Connector, management: Scri
     [("asset-1", None, ("asset-1", "offer-1")), (None, "offer-2", ("asset-1", "offer-2")), ("other", "offer-0", None)],
 )
 def test_an_offer_is_found_by_asset_or_by_its_own_id(asset: str, offer: str, found: tuple[str, str] | None) -> None:
-    asset_id, chosen = chosen_offer(CATALOG, asset, offer)
-    assert (asset_id, chosen["@id"]) == (found or ("other", "offer-0"))
+    asset_id, chosen = offer_in(CATALOG, asset, offer) or ("", {})
+    assert (asset_id, chosen.get("@id")) == (found or ("other", "offer-0"))
 
 
 def test_an_offer_of_another_asset_is_not_taken() -> None:
-    with pytest.raises(ManagementError, match="offer-0"):
-        chosen_offer(CATALOG, "asset-1", "offer-0")
+    assert offer_in(CATALOG, "asset-1", "offer-0") is None
 
 
 def test_negotiate_prints_the_agreement(connector: Connector, management: Script) -> None:
@@ -103,6 +93,20 @@ def test_a_negotiation_that_is_terminated_fails_with_the_reason(connector: Conne
     }
     result = connector("negotiate", ADDRESS, "provider", "asset-1")
     assert (result.exit_code, "not for you" in result.stderr) == (1, True)
+
+
+def test_a_provider_with_other_terms_is_told_and_nothing_is_accepted(connector: Connector, management: Script) -> None:
+    management.answers |= {
+        "/v3/catalog/request": [CATALOG],
+        "/v3/contractnegotiations": [{"@id": "n-1"}],
+        "/v3/contractnegotiations/n-1": [
+            {"state": "REQUESTED", "pending": False},
+            {"state": "OFFERED", "pending": True, "stateTimestamp": 1},
+        ],
+    }
+    result = connector("negotiate", ADDRESS, "provider", "asset-1")
+    assert (result.exit_code, "n-1" in result.stderr) == (1, True), result.stderr
+    assert not any(path.endswith("/accept") for _, path, _ in management.requests)
 
 
 def test_negotiate_needs_an_asset_or_an_offer(connector: Connector) -> None:
@@ -282,3 +286,33 @@ def test_a_connector_that_is_not_there_is_told(connector: Connector) -> None:
 @pytest.mark.parametrize("url", ["127.0.0.1:19193", "ftp://x"])
 def test_an_address_that_is_none_is_wrong_usage(connector: Connector, url: str) -> None:
     assert connector("status", "--url", url).exit_code == 2
+
+
+def test_the_whole_catalog_is_printed_line_by_line(connector: Connector, management: Script) -> None:
+    management.answers["/v3/catalog/request"] = [CATALOG]
+    management.links["/v3/catalog/request"] = "?continuationToken=abc="
+    management.answers["/v3/catalog/request?continuationToken=abc="] = [{"dataset": [{"@id": "last"}]}]
+    lines = connector("catalog", ADDRESS, "provider", "--all", "--limit", "2").stdout.splitlines()
+    assert [json.loads(line)["@id"] for line in lines] == ["other", "asset-1", "last"]
+    assert [body["querySpec"] for _, _, body in management.requests] == [{"limit": 2}] * 2
+
+
+def test_a_page_says_that_there_is_more(connector: Connector, management: Script) -> None:
+    management.answers["/v3/catalog/request"] = [CATALOG]
+    assert "There is more" not in connector("catalog", ADDRESS, "provider").stderr
+    management.links["/v3/catalog/request"] = "?continuationToken=abc="
+    assert "--all" in connector("catalog", ADDRESS, "provider").stderr
+    assert "querySpec" not in management.requests[-1][2]
+
+
+def test_an_offer_is_looked_for_on_every_page(connector: Connector, management: Script) -> None:
+    management.answers |= {
+        "/v3/catalog/request": [{"dataset": []}],
+        "/v3/catalog/request?continuationToken=abc=": [CATALOG],
+        "/v3/contractnegotiations": [{"@id": "n-1"}],
+        "/v3/contractnegotiations/n-1": [{"state": "FINALIZED", "contractAgreementId": "agreement-1"}],
+    }
+    management.links["/v3/catalog/request"] = "?continuationToken=abc="
+    assert connector("negotiate", ADDRESS, "provider", "asset-1").stdout == "agreement-1\n"
+    result = connector("negotiate", ADDRESS, "provider", "--offer", "unknown")
+    assert (result.exit_code, "unknown" in result.stderr) == (1, True)

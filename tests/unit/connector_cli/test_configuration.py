@@ -31,6 +31,7 @@ def test_a_minimal_file_does(written: Written) -> None:
 def test_every_problem_is_named_at_once_with_its_key(written: Written) -> None:
     text = MINIMAL.replace('id = "consumer"', "") + (
         '[management]\nport = "many"\nprt = 1\n[logging]\nlevel = "LOUD"\n[[counterparties]]\nid = "p"\n'
+        'public_key = "x"\npublic_key_file = "p.pem"\n'
     )
     problems = problems_of(lambda: load_settings(written(text)))
     assert set(problems) == {
@@ -42,7 +43,7 @@ def test_every_problem_is_named_at_once_with_its_key(written: Written) -> None:
     }
     assert "is missing" in problems["participant.id"]
     assert "Did you mean 'port'?" in problems["management.prt"]
-    assert "exactly one of public_key and public_key_file" in problems["counterparties[0]"]
+    assert "only one of public_key and public_key_file" in problems["counterparties[0]"]
 
 
 @pytest.mark.parametrize(
@@ -206,13 +207,14 @@ def test_the_control_plane_gets_what_the_file_says(written: Written) -> None:
     text = MINIMAL + (
         f"[[counterparties]]\nid = 'p'\npublic_key = '''{PUBLIC_KEY}'''\n"
         "[protocol]\npublic_url = 'https://consumer.example/dsp/'\n[signaling]\nport = 7001\n"
-        "[transfer]\nlease_seconds = 7\n"
+        "[transfer]\nlease_seconds = 7\n[negotiation]\nmanual_decisions = true\n"
     )
     settings = control_plane_settings(load_settings(written(text)))
     assert settings.participant_id == "consumer"
     assert settings.protocol_url == "https://consumer.example/dsp"
     assert settings.signaling_url == "http://127.0.0.1:7001"
     assert settings.transfer.lease_seconds == 7
+    assert settings.negotiation.manual_decisions
     assert [peer.id for peer in settings.counterparties] == ["p"]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from connector_cli.checks import check_for_data_plane
+from connector_cli.checks import check_for_connector, check_for_data_plane
 from connector_cli.configuration import InvalidConfigurationError, load_settings
 from connector_cli.needed_secrets import check_secrets, secrets_of_connector, secrets_of_data_plane
 from tests.unit.connector_cli.conftest import MINIMAL
@@ -40,6 +40,48 @@ def test_those_of_a_connector(written: Written) -> None:
     }
     open_to_all = load_settings(written(MINIMAL + "[management]\ninsecure_no_auth = true\n"))
     assert list(secrets_of_connector(open_to_all)) == ["identity.signing_key_alias"]
+
+
+OAUTH2 = """
+[identity]
+mode = "oauth2"
+[identity.oauth2]
+token_endpoint = "https://idp.example/token"
+client_id = "us"
+client_secret_alias = "idp-secret"
+issuer = "https://idp.example"
+jwks_uri = "https://idp.example/jwks"
+"""
+
+
+def test_those_of_an_identity(written: Written) -> None:
+    """Whoever signs no message needs no key for it, unless the embedded data plane signs its receipts with it."""
+    oauth2 = load_settings(written(MINIMAL + OAUTH2))
+    check_for_connector(oauth2)
+    assert list(secrets_of_connector(oauth2)) == [
+        "identity.oauth2.client_secret_alias",
+        "management.api_key_alias",
+    ]
+    embedded = load_settings(written("embedded_data_plane = true\n" + MINIMAL + OAUTH2))
+    assert "identity.signing_key_alias" in secrets_of_connector(embedded)
+    lab = load_settings(written(MINIMAL + "[identity]\nmode = 'client-id'\nallow_insecure_client_id = true\n"))
+    check_for_connector(lab)
+    assert list(secrets_of_connector(lab)) == ["management.api_key_alias"]
+
+
+@pytest.mark.parametrize(
+    ("text", "setting"),
+    [
+        ("[identity]\nmode = 'client-id'\n", "identity.mode"),
+        ("[identity]\nmode = 'oauth2'\n", "identity.oauth2"),
+        ("[identity]\nmode = 'dcp-id-token'\n", "participant.id"),
+        ("[[counterparties]]\nid = 'p'\n", "counterparties[0].public_key"),
+    ],
+)
+def test_an_identity_that_cannot_work_is_found_by_the_check(written: Written, text: str, setting: str) -> None:
+    with pytest.raises(InvalidConfigurationError) as refusal:
+        check_for_connector(load_settings(written(MINIMAL + text)))
+    assert [problem.key for problem in refusal.value.problems] == [setting]
 
 
 def test_those_of_an_embedded_data_plane_belong_to_the_connector(written: Written) -> None:

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from connector_spi.clock import Clock, SystemClock
 from connector_spi.vault import Vault
 from control_plane.adapters.jwt_identity import JwtIdentity
+from control_plane.adapters.pinned_keys import PinnedKey
 from vault_adapters.memory import InMemoryVault
 
 KEY_ALIAS: Final = "participant-signing-key"
@@ -43,7 +44,7 @@ def identity(
     return JwtIdentity(
         participant_id=participant,
         signing_key_alias=KEY_ALIAS,
-        public_keys={peer: public_pem(key_of(peer)) for peer in knows},
+        keys={peer: PinnedKey(peer, public_pem(key_of(peer))) for peer in knows},
         token_seconds=token_seconds,
         clock_skew_seconds=0,
         vault=vault or InMemoryVault({KEY_ALIAS: private_pem(key_of(participant))}),

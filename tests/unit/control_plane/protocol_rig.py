@@ -18,16 +18,18 @@ from control_plane.domain.contract_definition import OfferId
 from control_plane.domain.contract_negotiation import NegotiationState, NegotiationType
 from control_plane.domain.inbox import InboxMessage
 from control_plane.domain.participant import Counterparty
+from control_plane.dsp_messages import CONTEXT
 from control_plane.ports.counterparty_identity import CounterpartyIdentity
 from control_plane.ports.stores import Stores
 from control_plane.protocol_api.app import create_protocol_app
-from control_plane.protocol_api.catalog import catalog_router
-from control_plane.protocol_api.exchange import Exchange
+from control_plane.protocol_api.catalog import CatalogEndpoints
+from control_plane.protocol_api.exchange import NEGOTIATION_ERROR, TRANSFER_ERROR, Exchange
 from control_plane.protocol_api.negotiations import NegotiationEndpoints
 from control_plane.protocol_api.transfers import TransferEndpoints
 from control_plane.services.catalog_service import CatalogService
 from control_plane.services.negotiation_protocol_service import NegotiationProtocolService
 from control_plane.services.policy_engine import PolicyEngine
+from control_plane.services.policy_functions import built_in
 from control_plane.services.transfer_addresses import TransferAddresses
 from control_plane.services.transfer_protocol_service import TransferProtocolService
 from tests import control_plane_entities as examples
@@ -52,14 +54,15 @@ class ProtocolRig:
     stores: Stores = field(default_factory=memory_stores)
     secrets: dict[str, str] = field(default_factory=dict)
     strict_pids: bool = True
+    page_size: int = 500
 
     def __post_init__(self) -> None:
         clock = SystemClock()
         vault = InMemoryVault(self.secrets)
         self.data_plane = FakeDataPlane()
         outbound = OutboundAddressPolicy()
-        catalog = CatalogService(self.stores, FakeCounterparty(), PolicyEngine(), clock)
-        self.exchange = Exchange(identity(US, knows=(THEM, OTHERS)))
+        policies = PolicyEngine(built_in(self.stores.transfer_processes))
+        catalog = CatalogService(self.stores, FakeCounterparty(), policies, clock)
         negotiations = NegotiationProtocolService(
             participant_id=US,
             negotiations=self.stores.contract_negotiations,
@@ -80,19 +83,24 @@ class ProtocolRig:
             ),
             outbound=outbound,
             data_flows=self.data_plane,
-            policies=PolicyEngine(),
+            policies=policies,
             strict_pids=self.strict_pids,
             start_within_seconds=60,
             clock=clock,
         )
+        self.exchange = Exchange(
+            identity(US, knows=(THEM, OTHERS)),
+            {NEGOTIATION_ERROR: negotiations.get, TRANSFER_ERROR: transfers.get},
+        )
         self.app = create_protocol_app(
-            catalog_router(
+            CatalogEndpoints(
                 self.exchange,
                 catalog,
                 participant_id=US,
                 base_url="https://us.example/2025-1",
                 transfer_types=self.data_plane.transfer_types,
-            ),
+                page_size=self.page_size,
+            ).router(),
             NegotiationEndpoints(self.exchange, negotiations).router(),
             TransferEndpoints(self.exchange, transfers).router(),
         )
@@ -164,7 +172,7 @@ def transfer_request(**changes: Any) -> dict[str, Any]:
         ),
     }
     body = {
-        "@context": ["https://w3id.org/dspace/2025/1/context.jsonld"],
+        "@context": [CONTEXT],
         "@type": "TransferRequestMessage",
         "consumerPid": "consumer-pid",
         "agreementId": "a-1",
@@ -179,6 +187,7 @@ def transfer_request(**changes: Any) -> dict[str, Any]:
 def contract_request(**changes: Any) -> dict[str, Any]:
     """A ContractRequestMessage that works; a changed member with the value None is left out."""
     body = {
+        "@context": [CONTEXT],
         "@type": "ContractRequestMessage",
         "consumerPid": "consumer-pid",
         "callbackAddress": CALLBACK,
@@ -190,4 +199,10 @@ def contract_request(**changes: Any) -> dict[str, Any]:
 
 def told(message_type: str, consumer_pid: str, provider_pid: str, **members: Any) -> dict[str, Any]:
     """A message about a process that both sides know."""
-    return {"@type": message_type, "consumerPid": consumer_pid, "providerPid": provider_pid, **members}
+    return {
+        "@context": [CONTEXT],
+        "@type": message_type,
+        "consumerPid": consumer_pid,
+        "providerPid": provider_pid,
+        **members,
+    }

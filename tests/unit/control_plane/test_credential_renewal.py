@@ -9,6 +9,7 @@ import pytest
 
 from connector_spi.data_address import DataAddress
 from connector_spi.errors import ConnectorError, PeerRefusedError, PeerUnavailableError
+from control_plane.credential_messages import renewal_request
 from control_plane.domain.sealed_address import unsealed
 from control_plane.domain.transfer_process import (
     ProvisionedResource,
@@ -78,7 +79,7 @@ class Consumer:
         await self.stores.transfer_processes.create(consumers(**changes), due_at=None)
 
     async def asked(self, *, sender: str = THEM, pid: str = "t-1", **changes: Any) -> httpx.Response:
-        body = {"@type": "CredentialRenewalRequestMessage", "consumerPid": pid, "providerPid": "provider-pid"}
+        body = renewal_request(message_id="", consumer_pid=pid, provider_pid="provider-pid")
         headers = {"Authorization": await token(identity(sender))}
         async with httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="https://us.example") as http:
             return await http.post(f"/2025-1/transfers/{pid}/credential", json={**body, **changes}, headers=headers)

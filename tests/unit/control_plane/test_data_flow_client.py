@@ -218,6 +218,15 @@ async def test_a_transfer_type_that_no_data_plane_serves_is_refused() -> None:
             await client.data_plane_for("HttpData-PULL")
 
 
+async def test_a_data_plane_gets_data_of_the_types_that_it_reads_only() -> None:
+    async with signaling(PeerDataPlane(), source_types=("AzureStorage",)) as client:
+        assert await client.transfer_types("AzureStorage") == (PUSH,)
+        assert await client.data_plane_for(PUSH, "AzureStorage") == "plane-1"
+        assert await client.transfer_types("LocalFile") == ()
+        with pytest.raises(PeerRefusedError, match="'LocalFile'; there is: none"):
+            await client.data_plane_for(PUSH, "LocalFile")
+
+
 @pytest.mark.parametrize("missing", ["signaling-token", ALIAS])
 async def test_a_secret_that_is_missing_is_named(missing: str) -> None:
     peer = PeerDataPlane()

@@ -228,7 +228,7 @@ async def test_a_catalog_is_returned_as_it_came() -> None:
     catalog = {"@type": "Catalog", "dataset": [{"@id": "a", "extra": {"x": [1, 2.5, None]}}]}
     async with loopback_server(answering(json.dumps(catalog).encode())) as server, client() as dsp:
         found = await dsp.request_catalog(Counterparty(id=THEM, address=server.address))
-    assert found == catalog
+    assert found.body == catalog
     assert sent(server)[0] == "POST /catalog/request"
 
 

@@ -69,6 +69,7 @@ async def test_a_request_for_an_http_push_is_taken_and_its_token_rests_in_the_va
     protocol.data_plane.serves = ("AzureStorage-PUSH", "HttpData-PUSH")
     await protocol.agreed()
     sent: dict[str, Any] = {
+        "@type": "DataAddress",
         "endpointType": "HttpData",
         "endpoint": INBOX,
         "endpointProperties": [

@@ -14,7 +14,8 @@ from connector_spi.errors import (
     UnauthenticatedError,
     VaultUnavailableError,
 )
-from control_plane.adapters.jwt_identity import JwtIdentity, SigningKeyError
+from control_plane.adapters.jwt_identity import SigningKeyError
+from control_plane.adapters.pinned_keys import PinnedKey
 from control_plane.domain.participant import Counterparty, Participant
 from tests.fakes import ManualClock
 from tests.unit.control_plane.keys import KEY_ALIAS, identity, key_of, private_pem, public_pem
@@ -71,12 +72,12 @@ async def test_a_replayed_token_is_refused_however_many_others_came_between() ->
 
 async def test_ids_of_tokens_are_forgotten_once_the_tokens_have_expired() -> None:
     clock = ManualClock(SystemClock().now())
-    alice, bob = identity(ALICE), identity(BOB, knows=(ALICE,), clock=clock)
+    alice, bob = identity(ALICE, clock=clock), identity(BOB, knows=(ALICE,), clock=clock)
     for _ in range(256):
         await bob.authenticate(await alice.authorization_for(peer(BOB)))
     clock.advance(3600)
     await bob.authenticate(await alice.authorization_for(peer(BOB)))
-    assert len(bob._seen) == 1
+    assert len(bob._verifiers[ALICE]._seen) == 1
 
 
 async def test_a_rotated_key_is_picked_up_within_half_a_minute() -> None:
@@ -130,12 +131,4 @@ def other_keys() -> list[str]:
 @pytest.mark.parametrize("pem", ["rubbish", private_pem(key_of(ALICE)), *other_keys()])
 def test_a_counterpartys_key_of_another_kind_is_a_mistake_in_the_configuration(pem: str) -> None:
     with pytest.raises(ConfigurationError, match="did:web:alice"):
-        JwtIdentity(
-            participant_id=BOB,
-            signing_key_alias=KEY_ALIAS,
-            public_keys={ALICE: pem},
-            token_seconds=60,
-            clock_skew_seconds=0,
-            vault=InMemoryVault(),
-            clock=SystemClock(),
-        )
+        PinnedKey(ALICE, pem)

@@ -1,81 +1,36 @@
 """Both sides of a negotiation: each message sent once it is on record, repeated when it fails, ended in time."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
-from uuid import uuid4
-
 import pytest
 
 from connector_spi.errors import PeerRefusedError, StoreUnavailableError
-from control_plane.adapters.memory_stores import memory_stores
 from control_plane.domain.contract_negotiation import (
     NEGOTIATION_OUTCOMES,
-    ContractNegotiation,
     NegotiationEvent,
     NegotiationState,
     NegotiationType,
 )
-from control_plane.domain.inbox import InboxMessage
-from control_plane.services.negotiation_manager import ContractNegotiationManager
-from control_plane.services.pending_guards import HoldsNothing
-from tests.control_plane_entities import NOW, USE, agreement, moment, negotiation
-from tests.fakes import FakeCounterparty, ManualClock, unavailable
-from tests.unit.control_plane.transfer_rig import LIMIT, PATIENCE
+from control_plane.services.negotiation_inbox import terms_noted
+from tests.control_plane_entities import NOW, USE, agreement, moment
+from tests.fakes import unavailable
+from tests.unit.control_plane.negotiation_rig import OFFER, NegotiationRig
+from tests.unit.control_plane.transfer_rig import LIMIT
 
 S = NegotiationState
 E = NegotiationEvent
 CONSUMER, PROVIDER = NegotiationType.CONSUMER, NegotiationType.PROVIDER
 AGREED = {"agreementId": "agreement-1", "timestamp": NOW.isoformat()}
-
-
-@dataclass
-class NegotiationRig:
-    """One side's manager over a memory store."""
-
-    clock: ManualClock = field(default_factory=ManualClock)
-    client: FakeCounterparty = field(default_factory=FakeCounterparty)
-    history: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.store = memory_stores(self.clock).contract_negotiations
-        self.manager = ContractNegotiationManager(
-            client=self.client, patience=PATIENCE, guard=HoldsNothing(), clock=self.clock
-        )
-
-    async def begin(self, **changes: Any) -> None:
-        await self.store.create(negotiation(**changes), due_at=self.clock.now())
-
-    async def provider(self) -> None:
-        await self.begin(type=PROVIDER, state=S.REQUESTED, correlation_id="consumer-pid")
-
-    async def now(self) -> ContractNegotiation:
-        found = await self.store.find("n-1")
-        assert found is not None
-        return found
-
-    async def step(self) -> bool:
-        due = await self.store.lease_due(now=self.clock.now(), limit=1, lease_seconds=60, owner="rig")
-        for leased in due:
-            step = await self.manager.take_step(leased)
-            await self.store.save(step.entity, epoch=leased.epoch, applied=step.applied, due_at=step.due_at)
-            if self.history[-1:] != [step.entity.state.name]:
-                self.history.append(step.entity.state.name)
-        return bool(due)
-
-    async def run(self) -> S:
-        for _ in range(30):
-            if not await self.step():
-                return (await self.now()).state
-        raise AssertionError("the negotiation never comes to rest")
-
-    async def told(self, event: E, payload: Mapping[str, Any] | None = None) -> S:
-        await self.tell(event, payload)
-        return await self.run()
-
-    async def tell(self, event: E, payload: Mapping[str, Any] | None = None) -> None:
-        note = InboxMessage(id=str(uuid4()), kind=event.value, payload=payload or {}, received_at=self.clock.now())
-        await self.store.append("n-1", note, lambda _negotiation, _pending: None)
+TERMS = terms_noted(USE)
+CALLS = (
+    "request_contract",
+    "send_counter_request",
+    "offer_contract",
+    "send_counter_offer",
+    "send_acceptance",
+    "send_agreement",
+    "send_verification",
+    "send_finalization",
+    "terminate_negotiation",
+)
 
 
 @pytest.fixture
@@ -99,6 +54,7 @@ async def test_a_consumer_comes_to_an_agreement(rig: NegotiationRig) -> None:
 
 
 async def test_a_provider_comes_to_an_agreement(rig: NegotiationRig) -> None:
+    await rig.offered()
     await rig.provider()
     assert await rig.run() is S.AGREED
     assert await rig.told(E.VERIFY) is S.FINALIZED
@@ -113,6 +69,7 @@ async def test_the_agreement_is_saved_before_it_is_sent_and_does_not_change_when
     rig: NegotiationRig,
 ) -> None:
     rig.client.fail("send_agreement", unavailable(), unavailable())
+    await rig.offered()
     await rig.provider()
     await rig.step()
     saved = await rig.now()
@@ -134,6 +91,7 @@ async def test_an_agreement_that_comes_before_the_answer_to_the_request_is_kept(
 
 
 async def test_a_verification_that_comes_before_the_answer_to_the_agreement_is_kept(rig: NegotiationRig) -> None:
+    await rig.offered()
     await rig.provider()
     await rig.step()
     await rig.tell(E.VERIFY)
@@ -144,43 +102,94 @@ async def test_a_refusal_ends_it_and_the_reason_is_kept(rig: NegotiationRig) -> 
     rig.client.fail("request_contract", PeerRefusedError("They answered 401.", status=401))
     await rig.begin()
     assert await rig.run() is S.TERMINATED
-    assert (await rig.now()).error_detail == "They answered 401."
+    ended = await rig.now()
+    assert (ended.error_code, ended.error_detail) == ("PeerRefused", "They answered 401.")
     assert rig.client.count("terminate_negotiation") == 0, "there is nobody who would know it"
 
 
 async def test_a_provider_that_is_refused_tells_why_it_ends(rig: NegotiationRig) -> None:
     rig.client.fail("send_agreement", PeerRefusedError("They answered 400.", status=400))
+    await rig.offered()
     await rig.provider()
     assert await rig.run() is S.TERMINATED
     assert rig.client.reasons == ["They answered 400."]
 
 
-async def test_the_counterpartys_reason_is_kept(rig: NegotiationRig) -> None:
+@pytest.mark.parametrize(
+    ("payload", "code", "detail"),
+    [
+        ({"code": "42", "message": "We changed our mind."}, "42", "We changed our mind."),
+        ({"code": "", "message": ""}, "Terminated", "No reason was given."),
+    ],
+)
+async def test_the_counterpartys_reason_is_kept(
+    rig: NegotiationRig, payload: dict[str, str], code: str, detail: str
+) -> None:
     await rig.begin()
     await rig.run()
-    assert await rig.told(E.TERMINATE_BY_COUNTERPARTY, {"message": "We changed our mind."}) is S.TERMINATED
-    assert (await rig.now()).error_detail == "We changed our mind."
+    assert await rig.told(E.TERMINATE_BY_COUNTERPARTY, payload) is S.TERMINATED
+    ended = await rig.now()
+    assert (ended.error_code, ended.error_detail) == (code, detail)
+
+
+async def test_the_first_reason_stays(rig: NegotiationRig) -> None:
+    rig.client.fail("send_agreement", PeerRefusedError("They answered 400.", status=400))
+    rig.client.fail("terminate_negotiation", unavailable())
+    await rig.offered()
+    await rig.provider()
+    assert await rig.run() is S.TERMINATING
+    assert await rig.told(E.TERMINATE_BY_COUNTERPARTY, {"code": "42", "message": "Too late."}) is S.TERMINATED
+    ended = await rig.now()
+    assert (ended.error_code, ended.error_detail) == ("PeerRefused", "They answered 400.")
 
 
 @pytest.mark.parametrize(
     ("side", "state"),
     [
-        *((CONSUMER, s) for s in (S.INITIAL, S.REQUESTING, S.REQUESTED, S.AGREED, S.VERIFYING, S.VERIFIED)),
-        *((PROVIDER, s) for s in (S.REQUESTED, S.AGREEING, S.AGREED, S.VERIFIED, S.FINALIZING, S.TERMINATING)),
+        (CONSUMER, S.INITIAL),
+        (CONSUMER, S.REQUESTING),
+        (CONSUMER, S.REQUESTED),
+        (CONSUMER, S.OFFERED),
+        (CONSUMER, S.ACCEPTING),
+        (CONSUMER, S.ACCEPTED),
+        (CONSUMER, S.AGREED),
+        (CONSUMER, S.VERIFYING),
+        (CONSUMER, S.VERIFIED),
+        (CONSUMER, S.TERMINATING),
+        (PROVIDER, S.INITIAL),
+        (PROVIDER, S.REQUESTED),
+        (PROVIDER, S.OFFERING),
+        (PROVIDER, S.OFFERED),
+        (PROVIDER, S.ACCEPTED),
+        (PROVIDER, S.AGREEING),
+        (PROVIDER, S.AGREED),
+        (PROVIDER, S.TERMINATING),
     ],
 )
 async def test_every_state_ends_once_it_has_lasted_too_long(
     rig: NegotiationRig, side: NegotiationType, state: S
 ) -> None:
-    calls = ("request_contract", "send_agreement", "send_verification", "send_finalization", "terminate_negotiation")
-    rig.client.always = dict.fromkeys(calls, unavailable())
-    await rig.begin(type=side, state=state, correlation_id="pid", deadline_at=moment(LIMIT), agreement=agreement())
+    rig.client.always = dict.fromkeys(CALLS, unavailable())
+    await rig.offered()
+    terms = {"offer_id": OFFER, "own_policy": USE, "agreement": agreement()}
+    await rig.begin(type=side, state=state, correlation_id="pid", deadline_at=moment(LIMIT), **terms)
     for _ in range(4):
         await rig.run()
         rig.clock.advance(LIMIT)
     ended = await rig.now()
-    assert ended.state is S.TERMINATED
-    assert "lasted longer than the configured limit" in (ended.error_detail or "")
+    assert (ended.state, ended.error_code) == (S.TERMINATED, "DeadlineExceeded")
+    assert "lasted longer than the limit of 1000 seconds" in (ended.error_detail or "")
+
+
+async def test_a_provider_is_bound_by_a_finalisation_that_nobody_acknowledged(rig: NegotiationRig) -> None:
+    rig.client.always = dict.fromkeys(CALLS, unavailable())
+    await rig.begin(
+        type=PROVIDER, state=S.FINALIZING, correlation_id="pid", agreement=agreement(), deadline_at=moment(LIMIT)
+    )
+    assert await rig.run() is S.FINALIZING
+    rig.clock.advance(LIMIT)
+    assert await rig.run() is S.FINALIZED
+    assert await rig.store.find_agreement(agreement().id) is not None
 
 
 @pytest.mark.parametrize("state", list(NEGOTIATION_OUTCOMES))
@@ -188,7 +197,7 @@ async def test_every_state_ends_once_it_has_lasted_too_long(
 async def test_what_comes_after_the_end_changes_nothing(rig: NegotiationRig, state: S, event: E) -> None:
     await rig.begin(state=state)
     before = await rig.now()
-    assert await rig.told(event, AGREED) is state
+    assert await rig.told(event, {**AGREED, **TERMS}) is state
     assert await rig.now() == before
     assert rig.client.calls == []
 

@@ -1,55 +1,45 @@
 """Negotiation endpoints of the Dataspace Protocol: what counterparties may ask, and what they are answered."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from connector_spi.errors import ConnectorError
+from connector_spi.clock import SystemClock
+from control_plane.adapters.memory_stores import MemoryContractNegotiationStore, memory_stores
+from control_plane.domain.contract_agreement import ContractAgreement
 from control_plane.domain.contract_definition import OfferId
 from control_plane.domain.contract_negotiation import NegotiationState, NegotiationType
 from control_plane.domain.policy import Policy
+from control_plane.dsp_messages import CONTEXT
 from tests import control_plane_entities as examples
-from tests.unit.control_plane.protocol_rig import OFFER, OTHERS, THEM, US, ProtocolRig, contract_request, told
+from tests.unit.control_plane.negotiation_messages import (
+    AGREEMENT,
+    OFFERED,
+    OTHER_RULES,
+    RULES,
+    known,
+    message,
+    path_of,
+    waiting,
+)
+from tests.unit.control_plane.protocol_rig import CALLBACK, OFFER, OTHERS, THEM, US, ProtocolRig, contract_request
 
 S = NegotiationState
 CONSUMER, PROVIDER = NegotiationType.CONSUMER, NegotiationType.PROVIDER
-PATHS = {
-    "agreement": "ContractAgreementMessage",
-    "agreement/verification": "ContractAgreementVerificationMessage",
-    "events": "ContractNegotiationEventMessage",
-    "termination": "ContractNegotiationTerminationMessage",
-}
-AGREEMENT = {
-    "@id": "agreement-1",
-    "@type": "Agreement",
-    "target": "asset-1",
-    "assigner": THEM,
-    "assignee": US,
-    "timestamp": "2026-03-01T12:00:00+01:00",
-    "permission": [{"action": "use"}],
-}
-OWN_MEMBERS: dict[str, dict[str, Any]] = {
-    "agreement": {"agreement": AGREEMENT},
-    "events": {"eventType": "FINALIZED"},
-}
 
 
-async def known(protocol: ProtocolRig, side: NegotiationType, state: S, **changes: Any) -> None:
-    found = examples.negotiation(type=side, state=state, correlation_id="their-pid", **changes)
-    await protocol.stores.contract_negotiations.create(found, due_at=None)
-
-
-def message(path: str, side: NegotiationType, **members: Any) -> dict[str, Any]:
-    pids = ("n-1", "their-pid") if side is CONSUMER else ("their-pid", "n-1")
-    return told(PATHS[path], *pids, **{**OWN_MEMBERS.get(path, {}), **members})
-
-
-async def waiting(protocol: ProtocolRig) -> list[tuple[str, Mapping[str, Any]]]:
-    leased = await protocol.stores.contract_negotiations.lease_due(
-        now=examples.moment(1e9), limit=9, lease_seconds=60, owner="test"
-    )
-    return [(note.kind, note.payload) for found in leased for note in found.inbox]
+def contract_offer(**changes: Any) -> dict[str, Any]:
+    body = {
+        "@context": [CONTEXT],
+        "@type": "ContractOfferMessage",
+        "providerPid": "provider-pid",
+        "callbackAddress": CALLBACK,
+        "offer": OFFERED,
+        **changes,
+    }
+    return {name: value for name, value in body.items() if value is not None}
 
 
 async def test_a_request_for_an_offer_is_taken(protocol: ProtocolRig) -> None:
@@ -61,32 +51,60 @@ async def test_a_request_for_an_offer_is_taken(protocol: ProtocolRig) -> None:
     found = await protocol.stores.contract_negotiations.find(body["providerPid"])
     assert found is not None
     assert (found.type, found.state, found.asset_id, found.counter_party_id) == (PROVIDER, S.REQUESTED, "asset-1", THEM)
-
-
-async def test_the_same_request_again_is_the_same_negotiation(protocol: ProtocolRig) -> None:
-    await protocol.offered()
-    answers = [(await protocol.call("POST", "negotiations/request", json=contract_request())).json() for _ in range(2)]
-    assert answers[0]["providerPid"] == answers[1]["providerPid"]
+    assert (found.offer_id, found.own_policy, found.counter_party_address) == (OFFER, None, CALLBACK)
 
 
 def offer(**changes: Any) -> dict[str, Any]:
-    members = {"@id": OFFER, "target": "asset-1", "permission": [{"action": "use"}], **changes}
+    members = {"@id": OFFER, "@type": "Offer", "target": "asset-1", **RULES, **changes}
     return {"offer": {name: value for name, value in members.items() if value is not None}}
+
+
+@pytest.mark.parametrize("changes", [OTHER_RULES, {"prohibition": [{"action": "sell"}]}, {"assignee": THEM}])
+async def test_a_request_under_other_terms_is_a_counter_proposal(
+    protocol: ProtocolRig, changes: dict[str, Any]
+) -> None:
+    await protocol.offered()
+    answer = await protocol.call("POST", "negotiations/request", json=contract_request(**offer(**changes)))
+    assert (answer.status_code, answer.json()["state"]) == (201, "REQUESTED")
+    found = await protocol.stores.contract_negotiations.find(answer.json()["providerPid"])
+    assert found is not None
+    without = {"assignee"}
+    assert found.policy.rules() == {**RULES, **{k: v for k, v in changes.items() if k not in without}}
+
+
+async def test_a_request_without_target_is_about_the_offers_asset(protocol: ProtocolRig) -> None:
+    await protocol.offered()
+    answer = await protocol.call("POST", "negotiations/request", json=contract_request(**offer(target=None)))
+    found = await protocol.stores.contract_negotiations.find(answer.json()["providerPid"])
+    assert found is not None
+    assert found.asset_id == "asset-1"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"), [("request", contract_request(**{"@id": "m-1"})), ("offers", contract_offer())]
+)
+async def test_the_same_opening_again_is_the_same_negotiation(
+    protocol: ProtocolRig, path: str, body: dict[str, Any]
+) -> None:
+    await protocol.offered()
+    answers = [await protocol.call("POST", f"negotiations/{path}", json=body) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert answers[0].json() == answers[1].json()
 
 
 @pytest.mark.parametrize(
     ("changes", "status", "named"),
     [
         ({"offer": None}, 400, "offer"),
-        (offer(**{"@id": "not-base64!"}), 400, "offer.@id"),
+        (offer(**{"@id": "not-base64!"}), 404, "Offer"),
         (offer(**{"@id": str(OfferId(definition_id="c-1", asset_id="other"))}), 404, "Offer"),
         (offer(**{"@id": str(OfferId(definition_id="other", asset_id="asset-1"))}), 404, "Offer"),
         (offer(target="asset-2"), 400, "offer.target"),
-        (offer(permission=[{"action": "use", "constraint": []}]), 400, "other rules"),
-        (offer(permission=[]), 400, "other rules"),
-        (offer(prohibition=[{"action": "use"}]), 400, "other rules"),
+        (offer(permission=[]), 400, "permission"),
         ({"callbackAddress": None}, 400, "callbackAddress"),
         ({"callbackAddress": None, "providerPid": "n-1"}, 400, "callbackAddress"),
+        ({"callbackAddress": ""}, 400, "callbackAddress"),
+        ({"providerPid": "n-1"}, 400, "callbackAddress"),
         ({"callbackAddress": "http://them.example"}, 400, "scheme"),
         ({"consumerPid": ""}, 400, "consumerPid"),
         ({"@type": "ContractOfferMessage"}, 400, "@type"),
@@ -108,72 +126,109 @@ async def test_an_offer_whose_access_policy_permits_nothing_is_not_made(protocol
     closed = examples.policy_definition("access", policy=Policy())
     await protocol.stores.policy_definitions.replace(closed)
     assert (await protocol.call("POST", "negotiations/request", json=contract_request())).status_code == 404
-    assert "dataset" not in (await protocol.call("POST", "catalog/request", json={})).json()
+
+
+async def test_an_offer_that_nobody_asked_for_is_taken(protocol: ProtocolRig) -> None:
+    answer = await protocol.call("POST", "negotiations/offers", json=contract_offer())
+    body = answer.json()
+    assert answer.status_code == 201
+    assert (body["@type"], body["providerPid"], body["state"]) == ("ContractNegotiation", "provider-pid", "OFFERED")
+    found = await protocol.stores.contract_negotiations.find(body["consumerPid"])
+    assert found is not None
+    assert (found.type, found.state, found.asset_id, found.counter_party_id) == (CONSUMER, S.OFFERED, "asset-1", THEM)
+    assert (found.offer_id, found.own_policy, found.counter_party_address) == ("their-offer", None, CALLBACK)
+    assert found.policy.rules() == OTHER_RULES
 
 
 @pytest.mark.parametrize(
-    ("side", "state", "path", "kind"),
+    ("changes", "named"),
     [
-        (CONSUMER, S.REQUESTED, "agreement", "AGREE"),
-        (CONSUMER, S.REQUESTING, "agreement", "AGREE"),
-        (CONSUMER, S.VERIFIED, "events", "FINALIZE"),
-        (CONSUMER, S.VERIFYING, "events", "FINALIZE"),
-        (CONSUMER, S.REQUESTED, "termination", "TERMINATE_BY_COUNTERPARTY"),
-        (PROVIDER, S.AGREED, "agreement/verification", "VERIFY"),
-        (PROVIDER, S.AGREEING, "agreement/verification", "VERIFY"),
-        (PROVIDER, S.FINALIZING, "termination", "TERMINATE_BY_COUNTERPARTY"),
+        ({"offer": None}, "offer"),
+        ({"offer": {**OFFERED, "@id": ""}}, "@id"),
+        ({"offer": {**OFFERED, "target": ""}}, "target"),
+        ({"offer": {**OFFERED, "permission": []}}, "permission"),
+        ({"providerPid": None}, "providerPid"),
+        ({"callbackAddress": None}, "callbackAddress"),
+        ({"consumerPid": "n-1"}, "callbackAddress"),
+        ({"callbackAddress": None, "consumerPid": "n-1"}, "callbackAddress"),
+        ({"callbackAddress": "http://them.example"}, "scheme"),
     ],
 )
-async def test_a_message_whose_turn_it_is_is_noted_once(
-    protocol: ProtocolRig, side: NegotiationType, state: S, path: str, kind: str
+async def test_an_offer_that_cannot_work_is_refused_by_name(
+    protocol: ProtocolRig, changes: Mapping[str, Any], named: str
 ) -> None:
-    await known(protocol, side, state)
-    for _ in range(2):
-        answer = await protocol.call("POST", f"negotiations/n-1/{path}", json=message(path, side, **{"@id": "m-1"}))
-        assert (answer.status_code, answer.json()) == (200, {})
-    assert [kind for kind, _ in await waiting(protocol)] == [kind]
+    answer = await protocol.call("POST", "negotiations/offers", json=contract_offer(**changes))
+    assert (answer.status_code, answer.json()["@type"]) == (400, "ContractNegotiationError")
+    assert named in answer.json()["reason"][0]
+    assert await protocol.stores.contract_negotiations.find_by_correlation(THEM, "provider-pid") is None
 
 
 @pytest.mark.parametrize(
-    ("side", "state", "path"),
+    ("side", "path", "body"),
     [
-        (CONSUMER, S.AGREED, "agreement"),
-        (CONSUMER, S.VERIFYING, "agreement"),
-        (CONSUMER, S.FINALIZED, "events"),
-        (PROVIDER, S.FINALIZED, "agreement/verification"),
-        (PROVIDER, S.TERMINATED, "termination"),
+        (PROVIDER, "offers", contract_offer(providerPid="their-pid")),
+        (CONSUMER, "request", contract_request(consumerPid="their-pid")),
     ],
 )
-async def test_a_repeated_message_is_acknowledged_and_changes_nothing(
-    protocol: ProtocolRig, side: NegotiationType, state: S, path: str
+async def test_one_process_of_theirs_has_one_role(
+    protocol: ProtocolRig, side: NegotiationType, path: str, body: dict[str, Any]
 ) -> None:
-    await known(protocol, side, state)
-    assert (await protocol.call("POST", f"negotiations/n-1/{path}", json=message(path, side))).status_code == 200
-    assert await waiting(protocol) == []
+    await protocol.offered()
+    await known(protocol, side, S.REQUESTED)
+    answer = await protocol.call("POST", f"negotiations/{path}", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "Conflict")
 
 
+@pytest.mark.parametrize(("side", "name"), [(PROVIDER, "request"), (CONSUMER, "offer")])
+async def test_a_second_proposal_is_refused_until_the_first_is_answered(
+    protocol: ProtocolRig, side: NegotiationType, name: str
+) -> None:
+    await known(protocol, side, S.OFFERING if side is PROVIDER else S.REQUESTING)
+    answers = [
+        (await protocol.call("POST", path_of(name), json=message(name, side, **{"@id": message_id}))).status_code
+        for message_id in ("m-1", "m-1", "m-2")
+    ]
+    assert answers == [200, 200, 400]
+
+
+@pytest.mark.parametrize(("side", "name"), [(PROVIDER, "request"), (CONSUMER, "offer")])
+async def test_a_proposal_is_kept_as_it_came(protocol: ProtocolRig, side: NegotiationType, name: str) -> None:
+    await known(protocol, side, S.OFFERED if side is PROVIDER else S.REQUESTED, offer_id="ours")
+    assert (await protocol.call("POST", path_of(name), json=message(name, side))).status_code == 200
+    [(_, payload)] = await waiting(protocol)
+    terms = {"permissions": OTHER_RULES["permission"], "prohibitions": [], "obligations": []}
+    assert payload["terms"] == {**terms, "extra": {"profile": OTHER_RULES["profile"]}}
+    assert payload.get("offerId") == (None if name == "request" else "their-offer")
+
+
+@pytest.mark.parametrize(("side", "name"), [(PROVIDER, "request"), (CONSUMER, "offer")])
+async def test_a_call_back_address_changes_nothing_in_a_running_negotiation(
+    protocol: ProtocolRig, side: NegotiationType, name: str
+) -> None:
+    await known(protocol, side, S.OFFERED if side is PROVIDER else S.REQUESTED, counter_party_address=CALLBACK)
+    body = message(name, side, callbackAddress="https://elsewhere.example")
+    assert (await protocol.call("POST", path_of(name), json=body)).status_code == 200
+    found = await protocol.stores.contract_negotiations.find("n-1")
+    assert found is not None
+    assert found.counter_party_address == CALLBACK
+
+
+@pytest.mark.parametrize(("side", "name"), [(PROVIDER, "request"), (CONSUMER, "offer")])
 @pytest.mark.parametrize(
-    ("side", "state", "path"),
+    "changes",
     [
-        (CONSUMER, S.REQUESTED, "events"),
-        (CONSUMER, S.TERMINATED, "agreement"),
-        (CONSUMER, S.FINALIZED, "termination"),
-        (PROVIDER, S.REQUESTED, "agreement/verification"),
-        (PROVIDER, S.FINALIZED, "termination"),
-        # These events have moves in the provider's table, or the consumer's, that are its own to make.
-        (PROVIDER, S.REQUESTED, "agreement"),
-        (PROVIDER, S.VERIFIED, "events"),
-        (CONSUMER, S.AGREED, "agreement/verification"),
+        {"offer": {**OFFERED, "target": "asset-2"}},
+        {"offer": {**OFFERED, "permission": []}},
+        {"offer": None},
     ],
 )
-async def test_what_state_or_role_do_not_allow_is_refused_and_changes_nothing(
-    protocol: ProtocolRig, side: NegotiationType, state: S, path: str
+async def test_a_proposal_that_cannot_work_is_refused(
+    protocol: ProtocolRig, side: NegotiationType, name: str, changes: dict[str, Any]
 ) -> None:
-    await known(protocol, side, state)
-    agreement = {**AGREEMENT, "assigner": THEM, "assignee": US}
-    changes = {"agreement": agreement} if path == "agreement" else {}
-    answer = await protocol.call("POST", f"negotiations/n-1/{path}", json=message(path, side, **changes))
-    assert (answer.status_code, answer.json()["code"]) == (400, "InvalidTransition")
+    await known(protocol, side, S.OFFERED if side is PROVIDER else S.REQUESTED)
+    body = {k: v for k, v in message(name, side, **changes).items() if v is not None}
+    answer = await protocol.call("POST", path_of(name), json=body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "InvalidInput")
     assert await waiting(protocol) == []
 
 
@@ -185,6 +240,8 @@ async def test_what_state_or_role_do_not_allow_is_refused_and_changes_nothing(
         {"assignee": OTHERS},
         {"permission": [{"action": "use", "constraint": [{"leftOperand": "x"}]}]},
         {"obligation": [{"action": "pay"}]},
+        {"profile": "https://example.org/profile"},
+        OTHER_RULES,
         {"@id": ""},
         {"timestamp": "yesterday"},
         {"timestamp": "0001-01-01T00:00:00+14:00"},
@@ -194,112 +251,140 @@ async def test_what_state_or_role_do_not_allow_is_refused_and_changes_nothing(
 async def test_an_agreement_other_than_the_offer_is_refused(protocol: ProtocolRig, changes: dict[str, Any]) -> None:
     await known(protocol, CONSUMER, S.REQUESTED)
     body = message("agreement", CONSUMER, agreement={**AGREEMENT, **changes})
-    answer = await protocol.call("POST", "negotiations/n-1/agreement", json=body)
+    answer = await protocol.call("POST", path_of("agreement"), json=body)
     assert (answer.status_code, answer.json()["code"]) == (400, "InvalidInput")
     assert await waiting(protocol) == []
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {"permission": {"action": "use"}},
+        {"permission": [{"action": "odrl:use", "@type": "Permission"}], "prohibition": [], "obligation": []},
+        {"permission": [{"action": {"@id": "http://www.w3.org/ns/odrl/2/use"}, "constraint": []}]},
+    ],
+)
+async def test_an_agreement_may_be_written_in_another_way(protocol: ProtocolRig, rules: dict[str, Any]) -> None:
+    await known(protocol, CONSUMER, S.REQUESTED)
+    body = message("agreement", CONSUMER, agreement={**AGREEMENT, **rules})
+    assert (await protocol.call("POST", path_of("agreement"), json=body)).status_code == 200
+    [(_, payload)] = await waiting(protocol)
+    assert payload["agreementId"] == "agreement-1"
 
 
 async def test_the_id_of_another_agreement_is_refused(protocol: ProtocolRig) -> None:
     await protocol.agreed("taken", consumer=US, provider=THEM)
     await known(protocol, CONSUMER, S.REQUESTED)
     body = message("agreement", CONSUMER, agreement={**AGREEMENT, "@id": "taken"})
-    answer = await protocol.call("POST", "negotiations/n-1/agreement", json=body)
+    answer = await protocol.call("POST", path_of("agreement"), json=body)
     assert (answer.status_code, answer.json()["code"]) == (400, "InvalidInput")
     assert await waiting(protocol) == []
 
 
+class OvertakingStore(MemoryContractNegotiationStore):
+    """Has the terms of `n-1` change while a message about them is being checked."""
+
+    async def find_agreement(self, agreement_id: str) -> ContractAgreement | None:
+        [leased] = await self.lease_due(now=examples.moment(1e9), limit=1, lease_seconds=60, owner="test")
+        changed = replace(leased.entity, policy=Policy(permissions=({"action": "read"},)))
+        await self.save(changed, epoch=leased.epoch, applied=(), due_at=None)
+        return await super().find_agreement(agreement_id)
+
+
+async def test_an_agreement_to_terms_that_were_overtaken_is_refused() -> None:
+    store = OvertakingStore(SystemClock())
+    protocol = ProtocolRig(stores=replace(memory_stores(), contract_negotiations=store))
+    found = examples.negotiation(state=S.REQUESTED, correlation_id="their-pid")
+    await store.create(found, due_at=examples.moment(0))
+    answer = await protocol.call("POST", path_of("agreement"), json=message("agreement", CONSUMER))
+    assert (answer.status_code, answer.json()["code"]) == (400, "InvalidInput")
+    assert await waiting(protocol) == []
+
+
+@pytest.mark.parametrize(("agreement_id", "status"), [("agreement-1", 200), ("agreement-2", 400)])
+async def test_a_second_agreement_is_not_mistaken_for_the_first(
+    protocol: ProtocolRig, agreement_id: str, status: int
+) -> None:
+    await known(protocol, CONSUMER, S.VERIFIED, agreement=examples.agreement("agreement-1"))
+    body = message("agreement", CONSUMER, agreement={**AGREEMENT, "@id": agreement_id})
+    assert (await protocol.call("POST", path_of("agreement"), json=body)).status_code == status
+
+
 async def test_the_time_of_an_agreement_is_kept_in_utc(protocol: ProtocolRig) -> None:
     await known(protocol, CONSUMER, S.REQUESTED)
-    await protocol.call("POST", "negotiations/n-1/agreement", json=message("agreement", CONSUMER))
+    await protocol.call("POST", path_of("agreement"), json=message("agreement", CONSUMER))
     [(_, payload)] = await waiting(protocol)
-    assert payload == {"agreementId": "agreement-1", "timestamp": "2026-03-01T11:00:00+00:00"}
+    assert payload == {"agreementId": "agreement-1", "timestamp": "2026-03-01T11:00:00+00:00", "claims": {}}
 
 
-async def test_an_event_other_than_finalized_is_refused(protocol: ProtocolRig) -> None:
+@pytest.mark.parametrize("event_type", ["REJECTED", "", "accepted"])
+async def test_an_unknown_event_is_refused(protocol: ProtocolRig, event_type: str) -> None:
     await known(protocol, CONSUMER, S.VERIFIED)
-    body = message("events", CONSUMER, eventType="ACCEPTED")
-    assert (await protocol.call("POST", "negotiations/n-1/events", json=body)).status_code == 400
-
-
-@pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("pids", [("n-1", "other"), ("other", "their-pid"), ("their-pid", "n-1")])
-async def test_pids_that_are_not_those_of_the_negotiation_are_refused(
-    protocol: ProtocolRig, path: str, pids: tuple[str, str]
-) -> None:
-    await known(protocol, CONSUMER, S.REQUESTED)
-    body = message(path, CONSUMER, consumerPid=pids[0], providerPid=pids[1])
-    answer = await protocol.call("POST", f"negotiations/n-1/{path}", json=body)
+    body = message("finalization", CONSUMER, eventType=event_type)
+    answer = await protocol.call("POST", path_of("finalization"), json=body)
     assert (answer.status_code, answer.json()["code"]) == (400, "InvalidInput")
+    assert await waiting(protocol) == []
 
 
-@pytest.mark.parametrize("path", ["", *PATHS])
-async def test_the_negotiation_of_somebody_else_does_not_exist(protocol: ProtocolRig, path: str) -> None:
+async def test_an_event_may_come_with_its_namespace(protocol: ProtocolRig) -> None:
+    await known(protocol, CONSUMER, S.VERIFIED)
+    for event_type in ("dspace:FINALIZED", "https://w3id.org/dspace/2025/1/FINALIZED"):
+        body = message("finalization", CONSUMER, eventType=event_type, **{"@id": "m-1"})
+        assert (await protocol.call("POST", path_of("finalization"), json=body)).status_code == 200
+
+
+async def test_why_a_negotiation_was_ended_is_kept_without_secrets(protocol: ProtocolRig) -> None:
     await known(protocol, CONSUMER, S.REQUESTED)
-    method, body = ("POST", message(path, CONSUMER)) if path else ("GET", None)
-    answer = await protocol.call(method, f"negotiations/n-1/{path}".rstrip("/"), json=body, sender=OTHERS)
-    assert answer.status_code == 404
+    reason = ["no", {"@value": "see https://a.example/b?sig=PLANTED"}]
+    body = message("termination", CONSUMER, code="42", reason=reason)
+    await protocol.call("POST", path_of("termination"), json=body)
+    [(_, payload)] = await waiting(protocol)
+    assert payload["code"] == "42"
+    assert payload["message"].startswith("no; see https://a.example/b")
+    assert "PLANTED" not in payload["message"]
 
 
 @pytest.mark.parametrize(
-    ("state", "shown"),
+    ("state", "before", "shown"),
     [
-        ("INITIAL REQUESTING REQUESTED AGREEING", "REQUESTED"),
-        ("AGREED VERIFYING", "AGREED"),
-        ("VERIFIED FINALIZING", "VERIFIED"),
-        ("FINALIZED", "FINALIZED"),
-        ("TERMINATING TERMINATED", "TERMINATED"),
+        (S.REQUESTED, None, "REQUESTED"),
+        (S.OFFERING, S.INITIAL, "OFFERED"),
+        (S.OFFERING, S.REQUESTED, "REQUESTED"),
+        (S.OFFERED, S.OFFERING, "OFFERED"),
+        (S.ACCEPTED, S.OFFERED, "ACCEPTED"),
+        (S.AGREEING, S.REQUESTED, "REQUESTED"),
+        (S.AGREEING, S.ACCEPTED, "ACCEPTED"),
+        (S.AGREED, S.AGREEING, "AGREED"),
+        (S.VERIFIED, S.AGREED, "VERIFIED"),
+        (S.FINALIZING, S.VERIFIED, "VERIFIED"),
+        (S.FINALIZED, S.FINALIZING, "FINALIZED"),
+        (S.TERMINATING, S.REQUESTED, "TERMINATED"),
+        (S.TERMINATED, S.TERMINATING, "TERMINATED"),
     ],
 )
-async def test_a_negotiation_is_shown_in_the_protocols_words(protocol: ProtocolRig, state: str, shown: str) -> None:
-    for name in state.split():
-        found = examples.negotiation(name, state=NegotiationState[name], correlation_id=f"pid-{name}", type=PROVIDER)
-        await protocol.stores.contract_negotiations.create(found, due_at=None)
-        body = (await protocol.call("GET", f"negotiations/{name}")).json()
-        assert (body["state"], body["providerPid"], body["consumerPid"]) == (shown, name, f"pid-{name}")
+async def test_a_providers_negotiation_is_shown_in_the_protocols_words(
+    protocol: ProtocolRig, state: S, before: S | None, shown: str
+) -> None:
+    await known(protocol, PROVIDER, state, previous_state=before)
+    body = (await protocol.call("GET", "negotiations/n-1")).json()
+    assert (body["@type"], body["state"]) == ("ContractNegotiation", shown)
+    assert (body["providerPid"], body["consumerPid"]) == ("n-1", "their-pid")
 
 
-async def test_the_catalog_shows_what_is_offered_and_not_where_it_lies(protocol: ProtocolRig) -> None:
-    await protocol.offered()
-    answer = await protocol.call("POST", "catalog/request", json={"@type": "CatalogRequestMessage"})
-    body = answer.json()
-    assert (answer.status_code, body["@type"], body["participantId"]) == (200, "Catalog", US)
-    [dataset] = body["dataset"]
-    assert (dataset["@id"], dataset["@type"], dataset["name"]) == ("asset-1", "Dataset", "An asset")
-    assert dataset["hasPolicy"] == [{"@id": OFFER, "@type": "Offer", "permission": [{"action": "use"}]}]
-    assert dataset["distribution"][0]["format"] == "AzureStorage-PUSH"
-    assert dataset["distribution"][0]["accessService"]["endpointURL"] == "https://us.example/2025-1"
-    assert "account-key" not in answer.text
-
-
-async def test_a_filter_of_the_catalog_is_refused_and_not_ignored(protocol: ProtocolRig) -> None:
-    answer = await protocol.call("POST", "catalog/request", json={"@type": "CatalogRequestMessage", "filter": ["x"]})
-    assert (answer.status_code, answer.json()["@type"]) == (400, "CatalogError")
-
-
-async def test_an_empty_catalog_has_no_datasets(protocol: ProtocolRig) -> None:
-    assert "dataset" not in (await protocol.call("POST", "catalog/request", json={})).json()
-
-
-@pytest.mark.parametrize(("dataset_id", "status"), [("asset-1", 200), ("a/b c", 200), ("unknown", 404)])
-async def test_one_dataset_can_be_asked_for(protocol: ProtocolRig, dataset_id: str, status: int) -> None:
-    await protocol.offered()
-    await protocol.stores.assets.create(examples.asset("a/b c"))
-    answer = await protocol.call("GET", f"catalog/datasets/{dataset_id}")
-    assert answer.status_code == status
-    if status == 200:
-        assert (answer.json()["@type"], answer.json()["@id"]) == ("Dataset", dataset_id)
-    else:
-        assert set(answer.json()) == {"@context", "@type", "code", "reason"}
-
-
-async def test_the_version_document_needs_no_token(protocol: ProtocolRig) -> None:
-    async with protocol.http() as client:
-        answer = await client.get("https://us.example/.well-known/dspace-version")
-    entry = {"version": "2025-1", "path": "/2025-1", "binding": "HTTPS"}
-    assert (answer.status_code, answer.json()) == (200, {"protocolVersions": [entry]})
-
-
-@pytest.mark.parametrize("text", ["", "a:b", "YQ==:YQ==", "YQ==:YQ==:MQ==:MQ==", "\u00e9:b:c", "/w==:YQ==:MQ=="])
-def test_an_id_that_is_not_one_of_our_offers_is_refused(text: str) -> None:
-    with pytest.raises(ConnectorError, match=r"offer\.@id"):
-        OfferId.parse(text)
+@pytest.mark.parametrize(
+    ("state", "before", "shown"),
+    [
+        (S.REQUESTING, S.INITIAL, "REQUESTED"),
+        (S.REQUESTING, S.OFFERED, "OFFERED"),
+        (S.ACCEPTING, S.OFFERED, "OFFERED"),
+        (S.ACCEPTED, S.ACCEPTING, "ACCEPTED"),
+        (S.VERIFYING, S.AGREED, "AGREED"),
+        (S.VERIFIED, S.VERIFYING, "VERIFIED"),
+    ],
+)
+async def test_a_consumers_negotiation_is_shown_in_the_protocols_words(
+    protocol: ProtocolRig, state: S, before: S, shown: str
+) -> None:
+    await known(protocol, CONSUMER, state, previous_state=before)
+    body = (await protocol.call("GET", "negotiations/n-1")).json()
+    assert (body["state"], body["consumerPid"], body["providerPid"]) == (shown, "n-1", "their-pid")

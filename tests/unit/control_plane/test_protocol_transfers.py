@@ -9,6 +9,7 @@ import pytest
 from connector_spi.clock import SystemClock
 from connector_spi.errors import StoreUnavailableError
 from control_plane.adapters.memory_stores import MemoryTransferProcessStore, memory_stores
+from control_plane.domain.inbox import InboxMessage
 from control_plane.domain.transfer_process import (
     ResourcePhase,
     TransferProcess,
@@ -29,15 +30,19 @@ NAMES = {
 SHOWN = {
     "REQUESTED": "INITIAL PROVISIONING PREPARATION_REQUESTED PROVISIONED REQUESTING REQUESTED STARTING",
     "STARTED": "STARTED SUSPENDING COMPLETING",
-    "SUSPENDED": "SUSPENDING_REQUESTED SUSPENDED RESUMING RESUMING_REQUESTED RESUMED",
+    "SUSPENDED": "SUSPENDING_REQUESTED SUSPENDED RESUMING RESUMED",
     "COMPLETED": "COMPLETING_REQUESTED COMPLETED",
     "TERMINATED": "TERMINATING TERMINATING_REQUESTED TERMINATED",
 }
 
 
+ADDRESS = {"@type": "DataAddress"}
+
+
 def destination(**changes: str | None) -> dict[str, Any]:
     named = {"account": "consumerorg", "container": "for-t-1", "secret": SAS, **changes}
     return {
+        "@type": "DataAddress",
         "endpointType": "AzureStorage",
         "endpointProperties": properties(**{name: value for name, value in named.items() if value is not None}),
     }
@@ -46,6 +51,8 @@ def destination(**changes: str | None) -> dict[str, Any]:
 async def known(protocol: ProtocolRig, side: TransferProcessType, state: S) -> None:
     process = transfer_process(type=side, state=state, correlation_id="their-pid")
     await protocol.stores.transfer_processes.create(process, due_at=None)
+    if side is PROVIDER:
+        await protocol.agreed("contract-1")
 
 
 def message(name: str, side: TransferProcessType, **members: Any) -> dict[str, Any]:
@@ -120,8 +127,8 @@ async def test_an_agreement_that_is_not_the_callers_does_not_exist(
         ({"callbackAddress": "https://them.example:port"}, 400, "not a URL"),
         ({"callbackAddress": "https://user:pw@them.example"}, 400, "user name"),
         ({"@type": "TransferStartMessage"}, 400, "@type"),
-        ({"dataAddress": {"endpointType": "HttpData"}}, 400, "endpoint"),
-        ({"dataAddress": {"endpointType": "Ftp"}}, 400, "endpointType"),
+        ({"dataAddress": {**ADDRESS, "endpointType": "HttpData"}}, 400, "endpoint"),
+        ({"dataAddress": {**ADDRESS, "endpointType": "Ftp"}}, 400, "endpointType"),
         ({"dataAddress": destination(account="Not-An-Account")}, 400, "account"),
         ({"dataAddress": destination(account="../x")}, 400, "account"),
         ({"dataAddress": destination(container="UPPER")}, 400, "container"),
@@ -131,8 +138,16 @@ async def test_an_agreement_that_is_not_the_callers_does_not_exist(
         ({"dataAddress": destination(secret="PLANTED and malformed")}, 400, "secret"),
         ({"dataAddress": destination(secret=SAS + "&comp=list")}, 400, "secret"),
         ({"dataAddress": destination(endpoint="https://evil.example")}, 400, "endpoint"),
-        ({"dataAddress": {"endpointType": "AzureStorage", "endpointProperties": "x"}}, 400, "endpointProperties"),
-        ({"dataAddress": {"endpointType": "AzureStorage", "endpointProperties": [{"name": 1}]}}, 400, "name"),
+        (
+            {"dataAddress": {**ADDRESS, "endpointType": "AzureStorage", "endpointProperties": "x"}},
+            400,
+            "endpointProperties",
+        ),
+        (
+            {"dataAddress": {**ADDRESS, "endpointType": "AzureStorage", "endpointProperties": [{"name": 1}]}},
+            400,
+            "name",
+        ),
     ],
 )
 async def test_a_request_that_cannot_work_is_refused_by_name_and_nothing_is_kept(
@@ -175,9 +190,10 @@ async def test_a_process_is_shown_in_the_protocols_words(
     body = (await protocol.call("GET", "transfers/t-1")).json()
     pids = ("t-1", "their-pid") if side is CONSUMER else ("their-pid", "t-1")
     assert (body["consumerPid"], body["providerPid"]) == pids
-    if state is S.STARTUP_REQUESTED:
+    if state in {S.STARTUP_REQUESTED, S.RESUMING_REQUESTED}:
         # The consumer has heard of the start; the provider has not told of it yet.
-        assert body["state"] == ("STARTED" if side is CONSUMER else "REQUESTED")
+        before = "REQUESTED" if state is S.STARTUP_REQUESTED else "SUSPENDED"
+        assert body["state"] == ("STARTED" if side is CONSUMER else before)
     else:
         assert state.name in SHOWN[body["state"]].split()
 
@@ -194,6 +210,7 @@ async def test_a_process_is_shown_in_the_protocols_words(
         (CONSUMER, S.STARTED, "termination", "TERMINATE_BY_COUNTERPARTY"),
         (PROVIDER, S.SUSPENDED, "start", "RESUME_BY_COUNTERPARTY"),
         (PROVIDER, S.STARTED, "suspension", "SUSPEND_BY_COUNTERPARTY"),
+        (PROVIDER, S.STARTED, "completion", "COMPLETE_BY_COUNTERPARTY"),
         (PROVIDER, S.STARTING, "suspension", "SUSPEND_BY_COUNTERPARTY"),
         (PROVIDER, S.INITIAL, "termination", "TERMINATE_BY_COUNTERPARTY"),
     ],
@@ -251,7 +268,7 @@ async def test_two_messages_under_one_id_are_both_heard(protocol: ProtocolRig) -
         (CONSUMER, S.REQUESTED, "suspension"),
         (CONSUMER, S.COMPLETED, "termination"),
         (CONSUMER, S.TERMINATED, "start"),
-        (PROVIDER, S.STARTED, "completion"),
+        (PROVIDER, S.SUSPENDED, "completion"),
         (PROVIDER, S.INITIAL, "start"),
         (PROVIDER, S.COMPLETED, "suspension"),
     ],
@@ -305,7 +322,7 @@ async def test_a_reason_with_a_signed_url_is_kept_without_the_signature(protocol
 class DownStore(MemoryTransferProcessStore):
     """Does not answer."""
 
-    async def find(self, entity_id: str) -> TransferProcess | None:
+    async def find_with_inbox(self, entity_id: str) -> tuple[TransferProcess, tuple[InboxMessage, ...]] | None:
         raise StoreUnavailableError(f"The database does not answer: {entity_id}")
 
 

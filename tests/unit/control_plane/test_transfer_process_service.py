@@ -135,8 +135,12 @@ async def test_a_client_completes_the_pull_that_it_fetched(rig: TransferRig) -> 
 
 @pytest.mark.parametrize(
     "changes",
-    [{"transfer_type": "AzureStorage-PUSH"}, {"data_plane_id": "fetcher"}, {"type": TransferProcessType.PROVIDER}],
-    ids=["push", "fetched by a data plane", "of the provider"],
+    [
+        {"transfer_type": "AzureStorage-PUSH"},
+        {"data_plane_id": "fetcher"},
+        {"transfer_type": "AzureStorage-PUSH", "type": TransferProcessType.PROVIDER},
+    ],
+    ids=["push", "fetched by a data plane", "push of the provider"],
 )
 async def test_no_client_completes_what_others_deliver(stores: Stores, changes: dict[str, Any]) -> None:
     facts: dict[str, Any] = {"state": S.STARTED, **PULL, "correlation_id": "pid", **changes}

@@ -124,12 +124,18 @@ TABLES = {
         COMPLETING_REQUESTED  TERMINATE                  TERMINATING
         COMPLETING_REQUESTED  TERMINATE_BY_COUNTERPARTY  TERMINATING_REQUESTED
         TERMINATING           FINISH_TERMINATION         TERMINATED
+        TERMINATING           YIELD_TO_COMPLETION        COMPLETED
         TERMINATING           TERMINATE_BY_COUNTERPARTY  TERMINATING_REQUESTED
         TERMINATING_REQUESTED FINISH_TERMINATION         TERMINATED
     """,
     PROVIDER: """
+        INITIAL               ALLOW_START                PROVISIONED
         INITIAL               AWAIT_STARTUP              STARTUP_REQUESTED
         INITIAL               CONFIRM_STARTUP            STARTING
+        PROVISIONED           AWAIT_STARTUP              STARTUP_REQUESTED
+        PROVISIONED           CONFIRM_STARTUP            STARTING
+        PROVISIONED           TERMINATE                  TERMINATING
+        PROVISIONED           TERMINATE_BY_COUNTERPARTY  TERMINATING_REQUESTED
         INITIAL               TERMINATE                  TERMINATING
         INITIAL               TERMINATE_BY_COUNTERPARTY  TERMINATING_REQUESTED
         STARTUP_REQUESTED     CONFIRM_STARTUP            STARTING
@@ -173,6 +179,7 @@ TABLES = {
         COMPLETING            TERMINATE                  TERMINATING
         COMPLETING            TERMINATE_BY_COUNTERPARTY  TERMINATING_REQUESTED
         TERMINATING           FINISH_TERMINATION         TERMINATED
+        TERMINATING           YIELD_TO_COMPLETION        COMPLETED
         TERMINATING           TERMINATE_BY_COUNTERPARTY  TERMINATING_REQUESTED
         TERMINATING_REQUESTED FINISH_TERMINATION         TERMINATED
     """,
@@ -316,6 +323,7 @@ def test_the_state_to_come_counts_the_step_under_way_and_what_waits(
         (CONSUMER, S.INITIAL, [], E.START, False),
         (CONSUMER, S.INITIAL, [], E.COMPLETE, False),
         (PROVIDER, S.INITIAL, [], E.COMPLETE, True),
+        (PROVIDER, S.PROVISIONED, [], E.COMPLETE, True),
         (PROVIDER, S.STARTUP_REQUESTED, [], E.COMPLETE, True),
         (PROVIDER, S.STARTING, [], E.COMPLETE, True),
         (PROVIDER, S.RESUMING_REQUESTED, [], E.COMPLETE, True),
@@ -340,7 +348,7 @@ def test_an_outcome_accepts_nothing(side: TransferProcessType, state: S, event: 
 @pytest.mark.parametrize("side", TransferProcessType)
 def test_a_side_waits_only_in_states_of_its_own(side: TransferProcessType) -> None:
     wanted = {
-        CONSUMER: {S.PREPARATION_REQUESTED, S.REQUESTED, S.STARTED, S.SUSPENDED, S.RESUMED},
+        CONSUMER: {S.PREPARATION_REQUESTED, S.REQUESTED, S.STARTED, S.SUSPENDED},
         PROVIDER: {S.STARTUP_REQUESTED, S.STARTED, S.SUSPENDED},
     }
     assert WAITING[side] == wanted[side]

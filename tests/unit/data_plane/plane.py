@@ -90,6 +90,7 @@ class PlaneInMemory:
     readiness_patience: timedelta = timedelta(minutes=1)
     answer_within_seconds: float = 5
     start_resumes_suspended: bool = False
+    max_reads_each: int = 4
     profiles: tuple[TransferProfile, ...] = ()
     inbox_limits: InboxLimits = field(
         default_factory=lambda: InboxLimits(uploads=4, object_bytes=64 * 1024 * 1024, block_seconds=5)
@@ -210,7 +211,9 @@ class PlaneInMemory:
         )
         policy = OutboundAddressPolicy(allowed_hosts=("control-plane.example",))
         registration = ControlPlaneRegistration(known=self.control_planes, vault=self.vault, policy=policy)
-        reads = PublicReads(store=self.store, sources=self.sources, clock=self.clock, max_reads=4)
+        reads = PublicReads(
+            store=self.store, sources=self.sources, clock=self.clock, max_reads=4, max_reads_each=self.max_reads_each
+        )
         return UseCases(
             creation=creation,
             flows=flows,

@@ -228,6 +228,29 @@ async def test_one_read_too_many_is_refused_for_now() -> None:
     assert [task.result().content for task in reads] == [CONTENT] * 4
 
 
+async def test_one_consumer_does_not_take_the_places_of_others() -> None:
+    source = HeldSource({"a": CONTENT}, is_single=True)
+    plane = PlaneInMemory(source=source, max_reads_each=2)
+    async with reader_of(plane) as reader, asyncio.TaskGroup() as group:
+        message = pull_message(processId="flow-of-others", messageId="m-others", counterPartyId="did:web:others")
+        address = DataAddressMessage.model_validate(
+            (await reader.client.post("/dataflows/start", json=message)).json()["dataAddress"]
+        ).to_address()
+        others = Reader(reader.client, address.get("endpoint").removeprefix(PUBLIC), address.get("authorization"), "")
+        reads = [group.create_task(reader.get()) for _ in range(2)]
+
+        async def waiting() -> bool:
+            return source.waiting == len(reads)
+
+        await eventually(waiting)
+        async with asyncio.timeout(10):
+            assert (await reader.get()).status_code == 503
+        reads += [group.create_task(others.get()) for _ in range(2)]
+        await eventually(waiting)
+        source.go_on.set()
+    assert [task.result().content for task in reads] == [CONTENT] * 4
+
+
 async def test_readers_that_stand_still_do_not_keep_the_places_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(public, "_SILENCE_SECONDS", 0.05)
     plane = one_object()

@@ -10,7 +10,9 @@ from control_plane.domain.contract_agreement import ContractAgreement
 from control_plane.domain.contract_negotiation import ContractNegotiation, NegotiationState, NegotiationType
 from control_plane.domain.participant import Counterparty
 from control_plane.domain.policy import Policy
+from control_plane.domain.query import QuerySpec
 from control_plane.domain.transfer_process import ProvisionedResource, TransferProcess
+from control_plane.ports.dataspace_client import CatalogAnswer
 from control_plane.ports.provisioner import Provisioned
 from control_plane.ports.stores import Stores
 from control_plane.services.catalog_service import CatalogService
@@ -18,6 +20,7 @@ from control_plane.services.definition_service import DefinitionService
 from control_plane.services.endpoint_data_references import EndpointDataReferenceService
 from control_plane.services.negotiation_service import NegotiationService
 from control_plane.services.policy_engine import PolicyEngine
+from control_plane.services.policy_functions import built_in
 from control_plane.services.transfer_addresses import TransferAddresses
 from control_plane.services.transfer_process_service import TransferProcessService
 from tests.fakes import FakeDataPlane
@@ -40,9 +43,12 @@ class ScriptedCatalog(CatalogService):
     def __init__(self) -> None:
         self.answer: dict[str, Any] | ConnectorError = {"@type": "Catalog", "dataset": []}
         self.asked: list[tuple[Counterparty, object]] = []
+        self.next_page: str | None = None
 
-    async def request_catalog(self, counterparty: Counterparty) -> dict[str, Any]:
-        return self._answered(counterparty, None)
+    async def request_catalog(
+        self, counterparty: Counterparty, query: QuerySpec | None = None, continuation: str | None = None
+    ) -> CatalogAnswer:
+        return CatalogAnswer(self._answered(counterparty, (query, continuation)), size=0, next=self.next_page)
 
     async def request_dataset(self, counterparty: Counterparty, dataset_id: str) -> dict[str, Any]:
         return self._answered(counterparty, dataset_id)
@@ -101,10 +107,11 @@ class ControlPlaneOfTests:
         )
         self.addresses = TransferAddresses(InMemoryVault(self.secrets), self.stores.transfer_processes)
         self.endpoint_data_references = EndpointDataReferenceService(self.stores.transfer_processes, self.addresses)
+        policies = PolicyEngine(built_in(self.stores.transfer_processes))
         self.negotiations = NegotiationService(
-            participant_id=self.participant_id, negotiations=self.stores.contract_negotiations, clock=clock
+            participant_id=self.participant_id, stores=self.stores, policies=policies, clock=clock
         )
-        self.definitions = DefinitionService(self.stores, PolicyEngine())
+        self.definitions = DefinitionService(self.stores, policies)
 
     async def ready(self) -> dict[str, bool]:
         return self.components

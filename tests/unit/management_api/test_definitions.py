@@ -1,11 +1,16 @@
 """Assets, policy definitions and contract definitions over HTTP."""
 
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 import pytest
 
+from control_plane.domain.policy import Policy
 from tests.unit.management_api.fakes import NOW_MS, ControlPlaneOfTests
 
 ASSET = {
@@ -209,9 +214,62 @@ async def test_a_policy_is_replaced_under_the_id_of_the_path(api: httpx.AsyncCli
     assert [p["@id"] for p in (await api.post("/v3/policydefinitions/request")).json()] == ["use"]
 
 
-async def test_a_policy_that_cannot_be_evaluated_is_refused(api: httpx.AsyncClient) -> None:
-    answer = await api.post("/v3/policydefinitions", json={"policy": {"prohibition": {"action": "use"}}})
-    assert (answer.status_code, answer.json()[0]["path"]) == (400, "policy")
+@pytest.mark.parametrize(
+    ("policy", "place"),
+    [
+        ({"prohibition": {"action": "use"}}, "policy.permission"),
+        ({"permission": {"action": "distribute"}}, "policy.permission[0].action"),
+        ({"permission": ["use"]}, "policy.permission[0]"),
+        (
+            {
+                "permission": {
+                    "action": "use",
+                    "constraint": [{"odrl:leftOperand": "spatial", "odrl:operator": "eq", "odrl:rightOperand": "DE"}],
+                }
+            },
+            "policy.permission[0].constraint[0].leftOperand",
+        ),
+    ],
+)
+async def test_a_policy_that_cannot_be_evaluated_is_refused_with_the_place(
+    api: httpx.AsyncClient, policy: dict[str, Any], place: str
+) -> None:
+    answer = await api.post("/v3/policydefinitions", json={"policy": policy})
+    assert (answer.status_code, answer.json()[0]["path"]) == (400, place)
+
+
+async def test_the_documented_policy_can_be_defined(api: httpx.AsyncClient) -> None:
+    page = Path(__file__).parents[3] / "docs" / "policies.md"
+    [example] = re.findall(r"^```json\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    await created(api, "/v3/policydefinitions", json.loads(example))
+
+
+async def test_a_stored_policy_is_validated(api: httpx.AsyncClient, plane: ControlPlaneOfTests) -> None:
+    await created(api, "/v3/policydefinitions", POLICY)
+    assert (await api.post("/v3/policydefinitions/use/validate")).json()["isValid"] is True
+    of_a_plugin = Policy(
+        permissions=({"action": "use", "constraint": {"leftOperand": "gone", "operator": "eq", "rightOperand": "x"}},)
+    )
+    stored = await plane.definitions.get_policy("use")
+    await plane.stores.policy_definitions.replace(replace(stored, policy=of_a_plugin))
+    answer = (await api.post("/v3/policydefinitions/use/validate")).json()
+    assert (answer["@type"], answer["isValid"], len(answer["errors"])) == ("PolicyValidationResult", False, 1)
+    assert answer["errors"][0].startswith("policy.permission[0].constraint[0].leftOperand: ")
+    assert (await api.post("/v3/policydefinitions/absent/validate")).status_code == 404
+
+
+async def test_a_constraint_is_shown_as_it_was_defined(api: httpx.AsyncClient) -> None:
+    constraint = {"leftOperand": "inForceDate", "operator": "lteq", "rightOperand": "contractAgreement+30d"}
+    rules = {"permission": [{"action": "use", "constraint": [constraint]}]}
+    await created(api, "/v3/policydefinitions", {"@id": "thirty-days", "policy": rules})
+    [shown] = (await api.get("/v3/policydefinitions/thirty-days")).json()["policy"]["odrl:permission"]
+    assert shown["odrl:constraint"] == [
+        {
+            "odrl:leftOperand": {"@id": "inForceDate"},
+            "odrl:operator": {"@id": "odrl:lteq"},
+            "odrl:rightOperand": "contractAgreement+30d",
+        }
+    ]
 
 
 async def test_a_policy_in_use_cannot_be_deleted(api: httpx.AsyncClient) -> None:

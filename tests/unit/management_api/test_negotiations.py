@@ -1,11 +1,10 @@
-"""Catalog, negotiations and agreements over HTTP."""
+"""Negotiations and agreements over HTTP."""
 
 from typing import Any
 
 import httpx
 import pytest
 
-from connector_spi.errors import ForbiddenAddressError, PeerRefusedError, PeerUnavailableError
 from tests.unit.management_api.fakes import NOW_MS, ControlPlaneOfTests
 
 PROVIDER = {"counterPartyId": "provider", "counterPartyAddress": "https://provider.example/2025-1"}
@@ -18,45 +17,6 @@ OFFER = {
     "permission": [{"action": "use"}],
 }
 REQUEST = {**PROVIDER, "protocol": "dataspace-protocol-http:2025-1", "policy": OFFER}
-
-
-async def test_the_catalog_is_passed_on_as_it_came(api: httpx.AsyncClient, plane: ControlPlaneOfTests) -> None:
-    plane.catalog.answer = {"@context": ["x"], "@type": "Catalog", "dataset": [{"@id": "ä"}], "odd": None}
-    answer = await api.post("/v3/catalog/request", json={**PROVIDER, "querySpec": {"limit": 5}})
-    assert (answer.status_code, answer.json()) == (200, plane.catalog.answer)
-    [(counterparty, _)] = plane.catalog.asked
-    assert (counterparty.id, counterparty.address) == ("provider", "https://provider.example/2025-1")
-
-
-async def test_a_filter_that_nobody_would_apply_is_refused(api: httpx.AsyncClient, plane: ControlPlaneOfTests) -> None:
-    criterion = {"operandLeft": "id", "operator": "=", "operandRight": "x"}
-    answer = await api.post("/v3/catalog/request", json={**PROVIDER, "querySpec": {"filterExpression": [criterion]}})
-    assert answer.status_code == 400
-    assert "filterExpression" in answer.text
-    assert plane.catalog.asked == []
-
-
-async def test_one_dataset_is_asked_for_by_its_id(api: httpx.AsyncClient, plane: ControlPlaneOfTests) -> None:
-    answer = await api.post("/v3/catalog/dataset/request", json={**PROVIDER, "@id": "asset-1"})
-    assert answer.status_code == 200
-    assert plane.catalog.asked[0][1] == "asset-1"
-
-
-@pytest.mark.parametrize(
-    ("error", "status", "kind"),
-    [
-        (PeerUnavailableError("The counterparty did not answer."), 502, "BadGateway"),
-        (PeerRefusedError("The counterparty refused.", status=403), 502, "BadGateway"),
-        (ForbiddenAddressError("The host is not allowed."), 400, "InvalidRequest"),
-    ],
-)
-async def test_a_counterparty_that_does_not_answer_is_told_as_such(
-    api: httpx.AsyncClient, plane: ControlPlaneOfTests, error: Any, status: int, kind: str
-) -> None:
-    plane.catalog.answer = error
-    answer = await api.post("/v3/catalog/request", json=PROVIDER)
-    assert answer.status_code == status
-    assert answer.json() == [{"message": error.message, "type": kind}]
 
 
 @pytest.mark.parametrize(
@@ -136,6 +96,16 @@ async def test_a_running_negotiation_is_shown_without_an_agreement(api: httpx.As
         **PROVIDER,
         "callbackAddresses": [],
         "assetId": "asset-1",
+        "offer": {
+            "@id": "offer-1",
+            "@type": "odrl:Offer",
+            "odrl:assigner": {"@id": "provider"},
+            "odrl:target": {"@id": "asset-1"},
+            "odrl:permission": [{"odrl:action": {"@id": "odrl:use"}}],
+            "odrl:prohibition": [],
+            "odrl:obligation": [],
+        },
+        "pending": False,
     }
     state = (await api.get("/v3/contractnegotiations/mine/state")).json()
     assert (state["@type"], state["state"]) == ("NegotiationState", "INITIAL")

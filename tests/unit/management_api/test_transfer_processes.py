@@ -168,6 +168,7 @@ async def test_the_state_can_be_polled_alone_and_shows_deprovisioning(
         (TransferProcessState.STARTED, "suspend", 204),
         (TransferProcessState.STARTED, "resume", 409),
         (TransferProcessState.STARTED, "complete", 409),
+        (TransferProcessState.INITIAL, "start", 409),
         (TransferProcessState.STARTED, "deprovision", 409),
         (TransferProcessState.SUSPENDED, "resume", 204),
         (TransferProcessState.COMPLETED, "terminate", 409),
@@ -185,7 +186,15 @@ async def test_commands_answer_204_or_a_conflict(
     assert (answer.content == b"") is (status == 204)
 
 
-@pytest.mark.parametrize("command", ["terminate", "suspend", "resume", "complete", "deprovision"])
+async def test_a_transfer_that_is_held_back_begins_when_its_provider_says_so(
+    api: httpx.AsyncClient, plane: ControlPlaneOfTests
+) -> None:
+    await ended(plane, TransferProcessState.INITIAL, type=TransferProcessType.PROVIDER)
+    assert (await api.post("/v3/transferprocesses/tp-ended/start")).status_code == 204
+    assert (await api.post("/v3/transferprocesses/tp-ended/start")).status_code == 409
+
+
+@pytest.mark.parametrize("command", ["terminate", "suspend", "resume", "start", "complete", "deprovision"])
 async def test_commands_on_what_does_not_exist_are_not_found(api: httpx.AsyncClient, command: str) -> None:
     answer = await api.post(f"/v3/transferprocesses/none/{command}")
     assert (answer.status_code, answer.json()[0]["type"]) == (404, "ObjectNotFound")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from connector_spi.errors import UnauthenticatedError
+from connector_spi.errors import PeerUnavailableError, UnauthenticatedError
 from outbound_http.did_web import DidWebKeys, document_url
 from outbound_http.guarded_client import guarded_client
 from tests.loopback_server import LoopbackServer, loopback_server
@@ -65,7 +65,8 @@ async def test_a_key_is_found_by_its_full_name(*, relative: bool) -> None:
         keys = DidWebKeys(client, http_hosts=[f"127.0.0.1:{server.port}"])
         [found] = await keys.candidates(did, f"{did}#k1")
         assert found.key_id == f"{did}#k1"
-        assert await keys.candidates(did, f"{did}#other") == []
+        with pytest.raises(PeerUnavailableError, match="a moment ago"):
+            await keys.candidates(did, f"{did}#other")
     assert server.requests[0].startswith("GET /.well-known/did.json ")
 
 
@@ -76,3 +77,18 @@ async def test_the_document_of_another_party_is_refused() -> None:
         party.document = lambda: {"id": "did:web:elsewhere.example"}
         with pytest.raises(UnauthenticatedError):
             await DidWebKeys(client, http_hosts=[f"127.0.0.1:{server.port}"]).candidates(did, None)
+
+
+@pytest.mark.parametrize("relationship", ["authentication", "capabilityInvocation"])
+async def test_only_the_keys_of_one_relationship_are_taken_where_that_is_asked_for(relationship: str) -> None:
+    party, other, embedded = SigningParty(), SigningParty(), SigningParty()
+    async with loopback_server(party.respond) as server, guarded_client(OPEN, call_seconds=5) as client:
+        did = f"did:web:127.0.0.1%3A{server.port}"
+        methods = [
+            {"id": f"{did}#k1", "publicKeyJwk": public_jwk(party.key, None)},
+            {"id": "#k2", "publicKeyJwk": public_jwk(other.key, None)},
+        ]
+        related = ["#k1", {"id": "#k3", "publicKeyJwk": public_jwk(embedded.key, None)}, 7]
+        party.document = lambda: {"id": did, "verificationMethod": methods, relationship: related}
+        keys = DidWebKeys(client, http_hosts=[f"127.0.0.1:{server.port}"], relationship=relationship)
+        assert {key.key_id for key in await keys.candidates(did, None)} == {f"{did}#k1", f"{did}#k3"}

@@ -1,5 +1,6 @@
 """Which tokens of peers are believed."""
 
+import asyncio
 from typing import Any
 
 import jwt
@@ -9,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from connector_spi.errors import InvalidInputError, PeerUnavailableError, UnauthenticatedError
 from outbound_http.guarded_client import guarded_client
 from outbound_http.jwks import JWKS_MAX_BYTES, FetchedKeys, InlineKeys, PublicKeys
-from outbound_http.jwt_verification import JwtVerifier, TokenRules, bearer_token
+from outbound_http.jwt_verification import JwtVerifier, TokenRules, bearer_token, claimed
 from tests.loopback_server import answering, loopback_server
 from tests.unit.data_plane.fakes import NOON, ManualClock
 from tests.unit.outbound_http.signing_party import SigningParty, public_jwk
@@ -48,6 +49,8 @@ async def test_a_good_token_is_believed() -> None:
         {"nbf": NOW + 31},
         {"exp": NOW + 86_401},
         {"exp": 1e400},
+        {"exp": 10**400},
+        {"iat": -(10**400)},
     ],
 )
 async def test_a_token_that_says_something_else_is_refused(claims: dict[str, Any]) -> None:
@@ -123,7 +126,7 @@ async def test_keys_are_fetched_once_and_again_for_a_new_key_but_not_for_every_s
         assert len(server.requests) == 1
         party.rotate("k2")
         for _ in range(3):
-            with pytest.raises(UnauthenticatedError):
+            with pytest.raises(PeerUnavailableError, match="a moment ago"):
                 await check.claims(party.token())
         assert len(server.requests) == 1
         watch.seconds = 11
@@ -158,3 +161,62 @@ def test_a_set_without_a_public_key_is_refused(jwks: dict[str, Any]) -> None:
 )
 def test_the_bearer_token_of_a_header(header: str | None, token: str) -> None:
     assert bearer_token(header) == token
+
+
+async def test_an_unknown_key_is_refused_once_the_address_has_been_asked_for_it() -> None:
+    party, stranger = SigningParty(), SigningParty(kid="k2")
+    async with loopback_server(party.respond) as server, guarded_client(OPEN, call_seconds=5) as client:
+        with pytest.raises(UnauthenticatedError):
+            await verifier(FetchedKeys(client, server.address)).claims(stranger.token())
+
+
+async def test_a_token_is_not_refused_because_the_address_of_the_keys_does_not_answer() -> None:
+    party, watch = SigningParty(), Watch()
+    down = answering(b"{}", status="503 Service Unavailable")
+    async with loopback_server(down) as server, guarded_client(OPEN, call_seconds=5) as client:
+        check = verifier(FetchedKeys(client, server.address, floor_seconds=10, monotonic=watch))
+        for _ in range(3):
+            with pytest.raises(PeerUnavailableError):
+                await check.claims(party.token())
+        assert len(server.requests) == 1
+
+
+async def test_a_key_of_another_kind_that_comes_first_does_not_hide_the_right_one() -> None:
+    party = SigningParty(kid=None)
+    rsa_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    other = jwt.algorithms.RSAAlgorithm.to_jwk(rsa_key.public_key(), as_dict=True)
+    await verifier(InlineKeys({"keys": [other, public_jwk(party.key, None)]})).claims(party.token())
+
+
+async def test_a_token_without_a_subject_is_believed_only_where_another_claim_names_its_sender() -> None:
+    party = SigningParty()
+    token = party.token(sub=None, azp="them")
+    assert (await verifier(InlineKeys(party.jwks), subject=None, subject_required=False).claims(token))["azp"] == "them"
+    with pytest.raises(UnauthenticatedError):
+        await verifier(InlineKeys(party.jwks), subject=None).claims(token)
+
+
+def test_what_a_token_says_of_itself() -> None:
+    party = SigningParty()
+    assert claimed(party.token(), "iss") == "them"
+    for token, name in (
+        (party.token(iss=None), "iss"),
+        (party.token(), "iat"),
+        ("a.b.c", "iss"),
+        ("x" * 20_000, "iss"),
+    ):
+        assert claimed(token, name) == ""
+
+
+async def test_whoever_waited_for_an_address_in_vain_does_not_wait_for_it_once_more() -> None:
+    party, watch = SigningParty(), Watch()
+
+    async def slow(writer: asyncio.StreamWriter) -> None:
+        watch.seconds += 60
+        await answering(b"{}", status="503 Service Unavailable")(writer)
+
+    async with loopback_server(slow) as server, guarded_client(OPEN, call_seconds=5) as client:
+        check = verifier(FetchedKeys(client, server.address, floor_seconds=10, monotonic=watch))
+        answers = await asyncio.gather(*(check.claims(party.token()) for _ in range(5)), return_exceptions=True)
+        assert [type(answer) for answer in answers] == [PeerUnavailableError] * 5
+        assert len(server.requests) == 1

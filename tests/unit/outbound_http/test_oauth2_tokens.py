@@ -128,3 +128,28 @@ async def test_an_endpoint_that_is_away_is_a_passing_trouble() -> None:
     async with tokens_of(server) as tokens:
         with pytest.raises(PeerUnavailableError):
             await tokens.token()
+
+
+async def test_callers_that_waited_for_an_endpoint_in_vain_do_not_wait_for_it_once_more() -> None:
+    down = answering(b"{}", status="503 Service Unavailable")
+    async with loopback_server(down) as server, tokens_of(server) as tokens:
+        answers = await asyncio.gather(*(tokens.token() for _ in range(10)), return_exceptions=True)
+        assert [type(answer) for answer in answers] == [PeerUnavailableError] * 10
+        assert len(server.requests) == 1
+        with pytest.raises(PeerUnavailableError):
+            await tokens.token()
+        assert len(server.requests) == 2, "whoever comes later asks again"
+
+
+async def test_a_refusal_tells_the_servers_code_and_no_more() -> None:
+    bodies = [
+        (b'{"error": "invalid_scope", "error_description": "PLANTED"}', "HTTP 400 (invalid_scope); check client id"),
+        (b'{"error": "PLANTED PLANTED"}', "HTTP 400; check client id"),
+        (b"PLANTED", "HTTP 400; check client id"),
+    ]
+    for body, said in bodies:
+        async with loopback_server(answering(body, status="400 Bad Request")) as server, tokens_of(server) as tokens:
+            with pytest.raises(PeerRefusedError) as refused:
+                await tokens.token()
+        assert said in refused.value.message
+        assert "PLANTED" not in refused.value.message

@@ -15,6 +15,8 @@ DOCUMENT = sa.JSON(none_as_null=True)
 def upgrade() -> None:
     for table in ("transfer_processes", "contract_negotiations"):
         op.add_column(table, sa.Column("counter_party_claims", DOCUMENT, nullable=False, server_default="{}"))
+    op.add_column("transfer_processes", sa.Column("agreed_state", sa.Integer(), nullable=True))
+    op.add_column("contract_negotiations", sa.Column("previous_state", sa.Integer(), nullable=True))
     op.add_column("contract_negotiations", sa.Column("own_policy", DOCUMENT, nullable=True))
     op.add_column(
         "contract_negotiations", sa.Column("pending", sa.Boolean(), nullable=False, server_default=sa.false())
