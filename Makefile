@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 DONE := $(VENV)/.done
 
 .DEFAULT_GOAL := help
-.PHONY: help setup install demo test test-unit tck-dps soak benchmark check fix docs lock clean
+.PHONY: help setup install demo test test-unit tck-dps tck-dsp soak soak-protocol benchmark check fix docs lock clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,8 +27,14 @@ test-unit: install ## run the tests that need no service
 tck-dps: install ## run the public conformance kit of Data Plane Signaling (needs Java and Maven)
 	$(BIN)/python -m tests.tck.dps_kit
 
+tck-dsp: install ## run the public conformance kit of the Dataspace Protocol (needs Java and Maven)
+	$(BIN)/python -m tests.tck.dsp_kit $(if $(ARGS),'$(ARGS)')
+
 soak: setup ## copy under random faults and kills for SOAK_MINUTES (10); SOAK_SEED repeats a run
 	$(BIN)/pytest tests/soak/random_faults.py --timeout=0 -p no:randomly --log-cli-level=INFO $(ARGS)
+
+soak-protocol: install ## two control planes under random disturbances for SOAK_MINUTES (10); SOAK_SEED repeats a round
+	$(BIN)/pytest tests/soak/control_planes.py --timeout=0 -p no:randomly --show-capture=no $(ARGS)
 
 benchmark: setup ## compare the data plane with its peers, as docs/benchmarks.md says
 	$(BIN)/python -m benchmarks $(ARGS)

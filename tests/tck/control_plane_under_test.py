@@ -4,7 +4,6 @@ Everything the kit plays (the other participant, our data plane, its way of nami
 the control plane is the product's, composed by `build_control_plane`.
 """
 
-import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -13,13 +12,17 @@ from typing import Final
 from fastapi import FastAPI, Request
 
 from connector_spi.clock import SystemClock
-from connector_spi.errors import UnauthenticatedError
 from control_plane.bootstrap import ControlPlane, build_control_plane
 from control_plane.domain.contract_negotiation import NegotiationState, NegotiationType
-from control_plane.domain.participant import Counterparty, Participant
 from control_plane.dsp_messages import PROTOCOL
 from control_plane.services.transfer_process_service import TransferRequest
-from control_plane.settings import ControlPlaneSettings, DataPlaneEndpointSettings, OutboundSettings, TransferSettings
+from control_plane.settings import (
+    ControlPlaneSettings,
+    DataPlaneEndpointSettings,
+    IdentitySettings,
+    OutboundSettings,
+    TransferSettings,
+)
 from tests.control_plane_entities import agreement, asset, negotiation
 from tests.serving import loopback_socket, serving
 from vault_adapters.memory import InMemoryVault
@@ -31,19 +34,6 @@ CONSUMER: Final = "consumerId"
 AS_CONSUMER: Final = "agreement-as-consumer"
 AS_PROVIDER: Final = "agreement-as-provider"
 TRANSFER_TYPE: Final = "HttpData-PULL"
-
-
-class NamedByClientId:
-    """A CounterpartyIdentity that believes everybody: `Authorization: {"clientId": "..."}`."""
-
-    async def authorization_for(self, counterparty: Counterparty) -> str:
-        return json.dumps({"clientId": US})
-
-    async def authenticate(self, authorization: str | None) -> Participant:
-        try:
-            return Participant(id=str(json.loads(authorization or "")["clientId"]))
-        except (ValueError, KeyError, TypeError):
-            raise UnauthenticatedError("The Authorization header names no clientId.") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +71,13 @@ async def control_plane_under_test(
                 shares_vault=False,
             ),
         ),
+        identity=IdentitySettings(mode="client-id", allow_insecure_client_id=True),
         outbound=OutboundSettings(allowed_networks=("127.0.0.0/8", "::1/128"), allow_http=True),
         transfer=TransferSettings(call_seconds=call_seconds),
     )
     async with AsyncExitStack() as stack:
         plane = await stack.enter_async_context(
-            build_control_plane(settings, vault=InMemoryVault(), clock=SystemClock(), identity=NamedByClientId())
+            build_control_plane(settings, vault=InMemoryVault(), clock=SystemClock())
         )
         await _seed(plane)
         for app, bound in (

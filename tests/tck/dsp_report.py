@@ -10,16 +10,21 @@ from tests.tck.kit_report import KitReport
 
 DEMANDED: Final = {"MET": 1, "CAT": 3, "CN": 15, "CN_C": 16, "TP": 15, "TP_C": 15}
 """How many tests of each family must pass: all that dsp-tck 1.0.0-RC6 enables. A kit may bring more, never fewer."""
+_END: Final = "Test run complete\n"
 _DEFINED: Final = re.compile(r"^(ENABLED|DISABLED): ([A-Z][A-Z_]*:\d\d-\d\d)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class DspReport:
-    """`enabled` and `disabled`: the tests that the kit's classes define. `results`: those that were run."""
+    """`enabled` and `disabled`: the tests that the kit's classes define. `results`: those that were run.
+
+    `failures`: what the kit says about the failed ones, or all that it said when it did not come to its end.
+    """
 
     enabled: frozenset[str]
     disabled: frozenset[str]
     results: KitReport
+    failures: str = ""
 
     @classmethod
     def of(cls, output: str) -> "DspReport":
@@ -29,6 +34,7 @@ class DspReport:
             enabled=frozenset(test for word, test in defined if word == "ENABLED"),
             disabled=frozenset(test for word, test in defined if word == "DISABLED"),
             results=KitReport.of(output),
+            failures=_failures_in(output),
         )
 
     def passed(self) -> bool:
@@ -48,11 +54,17 @@ class DspReport:
             lines.append("{:<6}  {:>6}  {:>7}  {:>8}  {:>8}".format(family, *counts))
         counts = passed.total(), enabled.total(), sum(DEMANDED.values()), disabled.total()
         lines.append("{:<6}  {:>6}  {:>7}  {:>8}  {:>8}".format("all", *counts))
-        lines += [f"failed: {test}" for test in sorted(self.results.unsuccessful)]
-        lines += [
-            f"not run: {test}" for test in sorted(self.enabled - self.results.successful - self.results.unsuccessful)
-        ]
+        not_run = self.enabled - self.results.successful - self.results.unsuccessful
+        for what, tests in (("failed", self.results.unsuccessful), ("not run", not_run)):
+            lines += [f"{what}: {', '.join(sorted(tests))}"] if tests else []
         return "\n".join(lines)
+
+
+def _failures_in(output: str) -> str:
+    if _END not in output:
+        return output
+    _, title, failures = output.partition("Failures:")
+    return f"{title}{failures.removesuffix(_END)}"
 
 
 def _by_family(tests: Iterable[str]) -> Counter[str]:

@@ -82,11 +82,14 @@ def _unavailable(said: str, given_by: str) -> KitUnavailableError:
     )
 
 
-def run(jars: Path, main: str, configuration: Path, log: Path) -> KitReport:
-    """Run the kit; what it prints goes to `log`. `main`: its main class, or a Java source file that drives it."""
+def run(jars: Path, main: str, configuration: Path, log: Path, *further: str) -> KitReport:
+    """Run the kit; what it prints goes to `log`.
+
+    `main`: its main class, or a Java source file that drives it. `further`: arguments that only this program has.
+    """
     with log.open("w") as output:
         subprocess.run(
-            ["java", "-cp", f"{jars}/*", main, "-config", str(configuration)],
+            ["java", "-cp", f"{jars}/*", main, "-config", str(configuration), *further],
             check=False,
             stdout=output,
             stderr=subprocess.STDOUT,

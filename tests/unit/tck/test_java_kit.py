@@ -2,11 +2,13 @@
 
 import os
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from tests.tck import dps_kit, java_kit
+from tests.tck import dps_kit, dsp_kit, java_kit
 
+FOLDER_VARIABLES = {dps_kit: "DPS_TCK_LIB", dsp_kit: "DSP_TCK_LIB"}
 ABSENT = (
     "[ERROR] Failed to execute goal on project conformance-kits: Could not resolve dependencies for project "
     "dataspace-connector:conformance-kits:jar:1: Could not find artifact "
@@ -26,10 +28,13 @@ def pom(tmp_path: Path) -> Path:
     return written
 
 
-@pytest.fixture(autouse=True)
-def no_kit_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("DPS_TCK_LIB", raising=False)
-    monkeypatch.setattr(dps_kit, "RUN", tmp_path / "run")
+@pytest.fixture(params=FOLDER_VARIABLES, ids=lambda kit: kit.__name__)
+def kit(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The program of a kit that has not been fetched."""
+    program: ModuleType = request.param
+    monkeypatch.delenv(FOLDER_VARIABLES[program], raising=False)
+    monkeypatch.setattr(program, "RUN", tmp_path / "run")
+    return program
 
 
 def maven_that_says(words: str, folder: Path, monkeypatch: pytest.MonkeyPatch, *, status: int = 1) -> None:
@@ -43,10 +48,10 @@ def maven_that_says(words: str, folder: Path, monkeypatch: pytest.MonkeyPatch, *
 
 
 def test_a_kit_that_the_registry_does_not_hold(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    kit: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     maven_that_says(ABSENT, tmp_path, monkeypatch)
-    assert dps_kit.main() == 3
+    assert kit.main() == 3
     said = capsys.readouterr().err
     assert "does not hold org.eclipse.dataspacetck.dps:dps-tck:jar:1.2.0" in said
     assert said.count("\n") == 1
@@ -54,18 +59,18 @@ def test_a_kit_that_the_registry_does_not_hold(
 
 @pytest.mark.parametrize("words", [UNREACHABLE, ANOTHER_ABSENT, "[ERROR] Non-parseable POM"])
 def test_whatever_else_maven_says_is_a_failure(
-    words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    words: str, kit: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     maven_that_says(words, tmp_path, monkeypatch)
-    assert dps_kit.main() == 1
+    assert kit.main() == 1
     assert words in capsys.readouterr().err
 
 
 def test_without_maven_it_is_a_failure(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    kit: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert dps_kit.main() == 1
+    assert kit.main() == 1
     assert "Maven is needed" in capsys.readouterr().err
 
 
@@ -81,8 +86,8 @@ def test_a_kit_that_was_fetched_is_not_fetched_again(
 
 
 def test_a_given_folder_without_jars_is_a_failure(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    kit: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("DPS_TCK_LIB", str(tmp_path))
-    assert dps_kit.main() == 1
-    assert "DPS_TCK_LIB" in capsys.readouterr().err
+    monkeypatch.setenv(FOLDER_VARIABLES[kit], str(tmp_path))
+    assert kit.main() == 1
+    assert FOLDER_VARIABLES[kit] in capsys.readouterr().err
