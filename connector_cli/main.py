@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from connector_cli.commands import config, contracts, identity, processes, pulls, transfers, vault, verify
+from connector_cli.commands import config, contracts, identity, negotiations, processes, pulls, transfers, vault, verify
 
 app = typer.Typer(
     name="connector",
@@ -16,8 +16,8 @@ app = typer.Typer(
     help="""Move data between organisations under a contract.
 
     Prepare: vault init, identity create, vault set, config check. Start: run, data-plane. Use: catalog, negotiate,
-    transfer, status, deprovision, and for pulls fetch, address, complete; these call a running connector, which
-    CONNECTOR_URL and CONNECTOR_API_KEY name.
+    negotiation, transfer, status, deprovision, and for pulls fetch, address, complete; these call a running
+    connector, which CONNECTOR_URL and CONNECTOR_API_KEY name.
 
     See it work first: connector demo
     """,
@@ -33,6 +33,7 @@ app.command("data-plane", rich_help_panel=_START)(processes.data_plane)
 app.command("demo", rich_help_panel=_START)(processes.demo)
 app.command("catalog", rich_help_panel=_USE)(contracts.catalog)
 app.command("negotiate", rich_help_panel=_USE)(contracts.negotiate)
+app.add_typer(negotiations.app, name="negotiation", rich_help_panel=_USE)
 app.command("transfer", rich_help_panel=_USE)(transfers.transfer)
 app.command("status", rich_help_panel=_USE)(transfers.status)
 app.command("address", rich_help_panel=_USE)(pulls.address)

@@ -121,7 +121,7 @@ class Organisation:
 [[data_planes]]
 id = "{self.name}-data-plane"
 url = "{self.data_plane_url}"
-transfer_types = ["AzureStorage-PUSH"]
+transfer_types = ["AzureStorage-PUSH", "HttpData-PULL"]
 token_alias = "{SIGNALING_TOKEN}"
 shares_vault = {str(self.shares_vault).lower()}
 """
@@ -170,6 +170,7 @@ retry_cap_seconds = 5
 {self._shared_toml(self._data_plane_vault)}
 [data_plane]
 port = {self.ports[3]}
+public_url = "{self.data_plane_url}"
 database_url = "sqlite:///data-plane.db"
 control_plane_url = "http://127.0.0.1:{self.ports[2]}"
 signaling_token_alias = "{SIGNALING_TOKEN}"

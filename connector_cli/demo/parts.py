@@ -58,8 +58,9 @@ async def offer_assets(stage: Stage) -> None:
             await provider.create("assets", body)
         use = {"@context": "http://www.w3.org/ns/odrl.jsonld", "@type": "Set", "permission": [{"action": "use"}]}
         await provider.create("policydefinitions", {"@id": "use", "policy": use})
-        body = {"@id": "offer-all", "accessPolicyId": "use", "contractPolicyId": "use", "assetsSelector": []}
-        await provider.create("contractdefinitions", body)
+        body = {"@id": "offer-all", "accessPolicyId": "use", "contractPolicyId": "use"}
+        only_these = [{"operandLeft": "id", "operator": "in", "operandRight": list(assets)}]
+        await provider.create("contractdefinitions", {**body, "assetsSelector": only_these})
 
 
 async def negotiate(stage: Stage) -> None:
@@ -77,12 +78,12 @@ async def negotiate(stage: Stage) -> None:
 async def good_transfer(stage: Stage) -> None:
     """All files, polled to the end, verified, deprovisioned."""
     async with stage.consumer.client() as consumer:
-        process_id = await _start(stage, consumer, ALL_FILES, "demo-all-files")
-        process = await _watch(stage, consumer, process_id, FILES)
+        process_id = await start(stage, consumer, ALL_FILES, "demo-all-files")
+        process = await watch(stage, consumer, process_id, FILES)
         stage.checklist.note("transfer", "state COMPLETED", held=process["state"] == "COMPLETED", seen=process["state"])
         stage.narrator.step("14", "client has polled the state endpoint until it said COMPLETED")
-        await _verify(stage, "transfer", process, FILES)
-        await _deprovision(stage, "transfer", consumer, process)
+        await verify(stage, "transfer", process, FILES)
+        await deprovision(stage, "transfer", consumer, process)
         stage.narrator.tell()
         wanted = {"2", "3", "4", "5", "6", "7", "8-9", "10-11", "12", "13", "16", "17-18"}
         missing = wanted - stage.narrator.steps_told
@@ -94,15 +95,15 @@ async def killed_transfer(stage: Stage) -> None:
     """The large file, with the data plane killed in its middle and started again."""
     large = next(file for file in FILES if file.name == LARGE)
     async with stage.consumer.client() as consumer:
-        process_id = await _start(stage, consumer, LARGE_FILE, "demo-killed")
+        process_id = await start(stage, consumer, LARGE_FILE, "demo-killed")
         async with asyncio.TaskGroup() as group:
             killing = group.create_task(_kill_in_the_middle(stage, process_id, large.size_bytes))
-            watching = group.create_task(_watch(stage, consumer, process_id, (large,)))
+            watching = group.create_task(watch(stage, consumer, process_id, (large,)))
         share, process = killing.result(), watching.result()
         stage.checklist.note("kill -9", "data plane killed in the middle", held=0 < share < 1, seen=f"at {share:.0%}")
         stage.checklist.note("kill -9", "state COMPLETED", held=process["state"] == "COMPLETED", seen=process["state"])
-        await _verify(stage, "kill -9", process, (large,))
-        await _deprovision(stage, "kill -9", consumer, process)
+        await verify(stage, "kill -9", process, (large,))
+        await deprovision(stage, "kill -9", consumer, process)
 
 
 async def _kill_in_the_middle(stage: Stage, process_id: str, size_bytes: int) -> float:
@@ -119,17 +120,18 @@ async def _kill_in_the_middle(stage: Stage, process_id: str, size_bytes: int) ->
 async def failing_transfer(stage: Stage) -> None:
     """A source blob that does not exist: the consumer's client learns the reason."""
     async with stage.consumer.client() as consumer:
-        process_id = await _start(stage, consumer, MISSING_FILE, "demo-failing")
-        process = await _watch(stage, consumer, process_id, ())
+        process_id = await start(stage, consumer, MISSING_FILE, "demo-failing")
+        process = await watch(stage, consumer, process_id, ())
         state, reason = process["state"], str(process.get("errorDetail") or "")
         stage.console.print(f"  consumer's client reads: [red]{state}[/]: {reason}", highlight=False)
         stage.checklist.note("failure", "state TERMINATED", held=state == "TERMINATED", seen=state)
         named = "no-such-file.bin" in reason
         stage.checklist.note("failure", "the reason names the missing blob", held=named, seen=reason)
-        await _deprovision(stage, "failure", consumer, process)
+        await deprovision(stage, "failure", consumer, process)
 
 
-async def _start(stage: Stage, consumer: ManagementClient, asset_id: str, process_id: str) -> str:
+async def start(stage: Stage, consumer: ManagementClient, asset_id: str, process_id: str, **members: str | None) -> str:
+    """Ask for the asset under its agreement, as a push into a new container unless `members` say otherwise."""
     stage.narrator.begin()
     stage.narrator.step("1", f"client asks for {asset_id} with managedResources=true")
     body = {
@@ -141,11 +143,12 @@ async def _start(stage: Stage, consumer: ManagementClient, asset_id: str, proces
         "transferType": "AzureStorage-PUSH",
         "managedResources": True,
         "dataDestination": {"type": "AzureStorage", "account": stage.consumer.account},
+        **members,
     }
     return await consumer.create("transferprocesses", body)
 
 
-async def _watch(
+async def watch(
     stage: Stage,
     consumer: ManagementClient,
     process_id: str,
@@ -168,7 +171,7 @@ async def _watch(
     return process
 
 
-async def _verify(stage: Stage, part: str, process: dict[str, Any], files: tuple[SampleFile, ...]) -> None:
+async def verify(stage: Stage, part: str, process: dict[str, Any], files: tuple[SampleFile, ...]) -> None:
     """Read every blob back and compare its digest with the source's."""
     destination = process["dataDestination"]
     stage.narrator.step("15", f"client reads the container {destination['container']}")
@@ -185,7 +188,7 @@ async def _verify(stage: Stage, part: str, process: dict[str, Any], files: tuple
         stage.checklist.note(part, ".complete is there", held=".complete" in names)
 
 
-async def _deprovision(stage: Stage, part: str, consumer: ManagementClient, process: dict[str, Any]) -> None:
+async def deprovision(stage: Stage, part: str, consumer: ManagementClient, process: dict[str, Any]) -> None:
     """Deprovision and prove that the container and both copies of the SAS are gone.
 
     The demo's transfers run one after the other in an account of their own: what is in it is this transfer's.

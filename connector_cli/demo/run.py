@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from connector_cli.azurite import ensure_installed, new_account_key, running_azurite
-from connector_cli.demo import parts
+from connector_cli.demo import parts, terms
 from connector_cli.demo.checklist import Checklist
 from connector_cli.demo.narrator import Narrator
 from connector_cli.demo.organisation import Organisation
@@ -43,6 +43,11 @@ async def _play(console: Console, folder: Path) -> bool:
         await parts.killed_transfer(stage)
         console.rule("4  A transfer that fails")
         await parts.failing_transfer(stage)
+        console.rule("5  Other terms, a push and a pull under them, both paused and resumed")
+        await terms.offer_for_thirty_days(stage)
+        await terms.counter_offer(stage)
+        await terms.paused_push(stage)
+        await terms.paused_pull(stage)
     checklist.print_summary()
     return checklist.all_held
 
