@@ -156,7 +156,7 @@ def _key(entry: object) -> jwt.PyJWK | None:
     public = {name: value for name, value in entry.items() if name not in {"d", "p", "q", "dp", "dq", "qi", "oth"}}
     try:
         return jwt.PyJWK.from_dict(public)
-    except (jwt.PyJWTError, ValueError, TypeError):
+    except (jwt.PyJWTError, ValueError, TypeError, NotImplementedError):  # the last one: "alg" is "none"
         return None
 
 

@@ -202,7 +202,11 @@ class DspClient:
 
     async def fetch_progress(self, process: TransferProcess) -> DataFlowProgress | None:
         """GET transfers/{pid}; the progress is this project's extension of the answer."""
-        return (await self._fetch(process)).progress
+        progress = (await self._fetch(process)).progress
+        try:
+            return None if progress is None else DataFlowProgress.model_validate(progress)
+        except ValidationError as error:
+            raise PeerUnavailableError("The counterparty's answer tells a progress that cannot be read.") from error
 
     async def _fetch(self, process: TransferProcess) -> ProcessAnswer:
         path = f"transfers/{_segment(process.correlation_id or '')}"

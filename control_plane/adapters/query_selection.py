@@ -17,6 +17,8 @@ from control_plane.domain.query import Criterion, QuerySpec
 Scalar = str | int | float | bool
 Kind = Literal["text", "number", "boolean"]
 _MAX_INTEGER: Final = 2**63 - 1
+_VALUES_MAX: Final = 10_000
+"""PostgreSQL takes 32,767 parameters, of which a number in a document is two."""
 _PATTERN_MAX: Final = 4096
 """SQLite takes 50,000 bytes, after some characters have become three."""
 
@@ -49,8 +51,12 @@ def selection_of(query: QuerySpec, fields: QueryFields) -> Selection:
         InvalidInputError: a field does not exist, or an operator or operand does not suit it.
     """
     created = Cell(fields.created, "number")
+    conditions = conditions_of(query.criteria, fields)
+    if (count := sum(len(condition.values) for condition in conditions)) > _VALUES_MAX:
+        problem = f"may hold {_VALUES_MAX} values"
+        raise InvalidInputError(field="filterExpression", value=count, problem=problem, remedy="Ask for fewer at once.")
     return Selection(
-        conditions=conditions_of(query.criteria, fields),
+        conditions=conditions,
         sort=fields.find(query.sort_field, asked_in="sortField") if query.sort_field is not None else created,
         created=created,
         descending=query.descending,

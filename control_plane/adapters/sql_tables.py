@@ -93,7 +93,10 @@ class TransferProcessRow(StatefulRow, table=True):
     """A TransferProcess."""
 
     __tablename__ = "transfer_processes"
-    __table_args__ = _stateful_indexes("transfer_processes")
+    __table_args__ = (
+        *_stateful_indexes("transfer_processes"),
+        Index("ix_transfer_processes_contract_id", "contract_id", "created_at", "id"),
+    )
 
     agreed_state: int | None = Field(default=None, sa_type=Integer)
     shown_state: int = Field(sa_type=Integer)

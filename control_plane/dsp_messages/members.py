@@ -5,8 +5,6 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from connector_spi.signaling import DataFlowProgress
-
 NAMESPACE: Final = "https://w3id.org/dspace/2025/1/"
 CONTEXT: Final = f"{NAMESPACE}context.jsonld"
 VERSION: Final = "2025-1"
@@ -60,14 +58,15 @@ class PidsMessage(Message):
 
 
 class ProcessAnswer(BaseModel):
-    """The answer to a request: the counterparty's process, with our extension where it is ours."""
+    """The answer to a request: the counterparty's process."""
 
     model_config = ConfigDict(populate_by_name=True, extra="ignore")
 
     provider_pid: Pid = Field(alias="providerPid")
     consumer_pid: Pid = Field(alias="consumerPid")
     state: Annotated[str, BeforeValidator(short_term), Field(max_length=64)] = ""
-    progress: DataFlowProgress | None = None
+    progress: Any = None
+    """How far it is, where the counterparty is one of ours; what another one calls so is read by nobody."""
 
 
 def message(message_type: str, **members: Any) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Continuation of a catalog: which page a link asks for, as an opaque token in its query (RFC 5988 links).
 
 A token holds the whole question, so that whoever follows the link need not repeat it. It is neither secret nor signed:
-it says nothing that the caller did not see or ask, and whoever forges one gets what an honest question would have
-given, for the caller's rights are looked at again for every page.
+it says nothing that the caller may not see or did not ask (and when an asset was created), and whoever forges one gets
+what an honest question would have given, for the caller's rights are looked at again for every page.
 """
 
 import base64

@@ -142,7 +142,9 @@ class ProviderActs:
         try:
             if process.public_state is _S.SUSPENDED:
                 start = replace(process, message_id=f"{process.message_id}:start")
-                await self._client.start_transfer(start, await self._served_at(process))
+                # A repeated start may be refused by who has taken it; whether all is well, the completion tells.
+                with suppress(PeerRefusedError):
+                    await self._client.start_transfer(start, await self._served_at(process))
             await self._client.complete_transfer(process)
         except PeerRefusedError as error:
             harmless = dict.fromkeys((UNKNOWN, STARTED, SUSPENDED, COMPLETED), _E.FINISH_COMPLETION)

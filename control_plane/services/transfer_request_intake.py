@@ -112,6 +112,10 @@ class TransferRequestIntake:
         _log.info("credential stored in the vault", extra={"alias": alias, "transfer_process_id": process.id})
         wake = InboxMessage(id="credential-stored", kind=WAKE, received_at=self._clock.now())
         await self._processes.append(process.id, wake, _always)
+        now = await self._processes.find(process.id)
+        if now is not None and now.is_outcome:
+            # It ended while the vault was writing, so that its own clean-up may have been over before.
+            await self._vault.delete(alias)
 
     async def _new(self, caller: Participant, request: IncomingTransferRequest) -> TransferProcess:
         agreement = await self._agreement(caller, request.agreement_id)

@@ -9,14 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import MetaData, Table, text
 
 from connector_spi.errors import ConfigurationError, StoreUnavailableError
+from control_plane.adapters import sql_stores
+from control_plane.adapters.records import NEGOTIATION_CODEC, TRANSFER_PROCESS_CODEC
 from control_plane.adapters.sql_stores import VERSION_TABLE, migrate_stores, open_stores
 from control_plane.adapters.sql_tables import METADATA
+from control_plane.domain.contract_negotiation import NegotiationState
 from control_plane.domain.query import QuerySpec
+from control_plane.domain.transfer_process import TransferProcessState
+from control_plane.domain.transfer_state_machine import TransferEvent, fire
 from control_plane.ports.stores import Stores
 from sql_storage.database import Database
 from tests import control_plane_entities as examples
@@ -77,6 +84,38 @@ class TestMigration:
         await migrate_stores(database)
         assert await open_stores(database).assets.query(QuerySpec()) == [examples.asset()]
 
+    async def test_rows_of_the_version_before_are_read_and_go_on(
+        self, database_url: str, open_database: OpenDatabase
+    ) -> None:
+        database = open_database(database_url)
+        transfer = examples.transfer_process("t-1", state=TransferProcessState.COMPLETING)
+        negotiation = examples.negotiation("n-1", state=NegotiationState.REQUESTING)
+        rows = (
+            ("transfer_processes", TRANSFER_PROCESS_CODEC.to_record(transfer)),
+            ("contract_negotiations", NEGOTIATION_CODEC.to_record(negotiation)),
+        )
+
+        def insert_as_before(connection: Any) -> None:
+            for name, record in rows:
+                table = Table(name, MetaData(), autoload_with=connection)
+                values = {column: record[column] for column in table.c.keys() if record.get(column) is not None}  # noqa: SIM118
+                connection.execute(table.insert().values(due_at=0, **values))
+
+        async with database.engine.begin() as connection:
+            await connection.run_sync(migrate_to, "0002")
+            await connection.run_sync(insert_as_before)
+        await migrate_stores(database)
+
+        stores = open_stores(database)
+        assert await stores.transfer_processes.find("t-1") == transfer
+        assert transfer.public_state is TransferProcessState.STARTED
+        assert await stores.contract_negotiations.find("n-1") == negotiation
+        (leased,) = await stores.transfer_processes.lease_due(now=NOW, limit=1, lease_seconds=LONG, owner="w")
+        assert leased.entity == transfer
+        moved = fire(leased.entity, TransferEvent.FINISH_COMPLETION, at=NOW)
+        await stores.transfer_processes.save(moved, epoch=leased.epoch, applied=(), due_at=None)
+        assert await stores.transfer_processes.find("t-1") == moved
+
     async def test_of_several_databases_at_once_in_one_process_is_harmless(
         self, tmp_path: Path, open_database: OpenDatabase
     ) -> None:
@@ -98,6 +137,14 @@ class TestMigration:
                 group.create_task(process.communicate(b"go\n"))
         assert [process.returncode for process in processes] == [0, 0, 0]
         assert await revisions(open_database(database_url)) == 1
+
+
+def migrate_to(connection: Any, revision: str) -> None:
+    """The tables as an earlier version of this connector made them."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(sql_stores.__file__).parent / "migrations"))
+    config.attributes |= {"version_table": VERSION_TABLE, "connection": connection}
+    command.upgrade(config, revision)
 
 
 async def revisions(database: Database) -> int:

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from connector_spi.errors import InvalidInputError
 from control_plane.adapters.memory_stores import memory_stores
 from control_plane.domain.query import Criterion, QuerySpec
 from control_plane.ports.stores import Stores
@@ -123,6 +125,13 @@ async def test_keys_and_values_are_never_read_as_code(stores: Stores) -> None:
         assert await found(stores.assets, where(f"properties.{hostile}", "=", "value")) == [name]
         assert await found(stores.assets, where("p", "=", hostile)) == [name]
         assert (await found(stores.assets, QuerySpec(sort_field=f"properties.{hostile}")))[0] == name
+
+
+async def test_more_values_than_a_database_takes_are_refused(stores: Stores) -> None:
+    await stores.assets.create(examples.asset())
+    assert await stores.assets.query(where("number", "not in", [*range(9_999)])) == []
+    with pytest.raises(InvalidInputError, match="filterExpression"):
+        await stores.assets.query(where("number", "in", [*range(10_001)]))
 
 
 async def test_without_a_wish_the_oldest_comes_first(stores: Stores) -> None:

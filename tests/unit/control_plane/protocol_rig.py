@@ -10,6 +10,7 @@ import httpx
 from azure_storage.endpoints import StorageEndpoints
 from connector_spi.clock import SystemClock
 from connector_spi.outbound_addresses import OutboundAddressPolicy
+from connector_spi.vault import Vault
 from control_plane.adapters.azure_destination_policy import AzureDestinationPolicy
 from control_plane.adapters.destination_policies import DestinationPolicies
 from control_plane.adapters.http_destination_policy import HttpDestinationPolicy
@@ -55,10 +56,11 @@ class ProtocolRig:
     secrets: dict[str, str] = field(default_factory=dict)
     strict_pids: bool = True
     page_size: int = 500
+    vault: Vault | None = None
 
     def __post_init__(self) -> None:
         clock = SystemClock()
-        vault = InMemoryVault(self.secrets)
+        vault = self.vault or InMemoryVault(self.secrets)
         self.data_plane = FakeDataPlane()
         outbound = OutboundAddressPolicy()
         policies = PolicyEngine(built_in(self.stores.transfer_processes))

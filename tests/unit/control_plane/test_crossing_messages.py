@@ -169,6 +169,18 @@ async def test_a_push_that_finished_in_a_pause_is_started_for_both_before_it_is_
     assert first not in rig.client.message_ids["complete_transfer"]
 
 
+async def test_a_consumer_that_refuses_the_repeated_start_still_hears_of_the_completion(rig: TransferRig) -> None:
+    await rig.provider()
+    await rig.run()
+    await rig.told(E.SUSPEND_BY_COUNTERPARTY)
+    rig.client.fail("complete_transfer", unavailable())
+    await rig.told(E.COMPLETE)
+    rig.client.shows = "STARTED"
+    rig.client.always["start_transfer"] = REFUSED
+    assert await again(rig) == "COMPLETED"
+    assert rig.client.count("complete_transfer") == 2
+
+
 async def test_a_consumers_data_plane_that_has_everything_is_no_obstacle_to_a_pause(rig: TransferRig) -> None:
     rig.data_plane.prepares = ("HttpData-PULL",)
     await started(rig, CONSUMER)

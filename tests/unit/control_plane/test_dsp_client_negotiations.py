@@ -72,6 +72,13 @@ async def test_an_opening_request_names_where_to_call_back() -> None:
     )
 
 
+@pytest.mark.parametrize("progress", ["half", {"bytesCopied": -1}])
+async def test_what_another_connector_calls_progress_spoils_no_acknowledgement(progress: Any) -> None:
+    answer = json.dumps({**json.loads(ACK), "progress": progress}).encode()
+    async with loopback_server(answering(answer)) as server, client() as dsp:
+        assert await dsp.request_contract(negotiation(server, type=CONSUMER)) == "the-provider's"
+
+
 async def test_an_opening_offer_names_where_to_call_back() -> None:
     async with loopback_server(answering(ACK)) as server, client() as dsp:
         assert await dsp.offer_contract(negotiation(server, type=PROVIDER)) == "the-consumer's"

@@ -16,8 +16,9 @@ from control_plane.domain.transfer_process import (
     TransferProcessState,
     TransferProcessType,
 )
-from tests.control_plane_entities import transfer_process
+from tests.control_plane_entities import moment, transfer_process
 from tests.unit.control_plane.protocol_rig import OTHERS, SAS, THEM, US, ProtocolRig, properties, told, transfer_request
+from vault_adapters.memory import InMemoryVault
 
 S = TransferProcessState
 CONSUMER, PROVIDER = TransferProcessType.CONSUMER, TransferProcessType.PROVIDER
@@ -179,6 +180,26 @@ async def test_a_crash_before_the_secret_was_stored_is_mended_by_the_repeated_re
     second = await protocol.call("POST", "transfers/request", json=transfer_request())
     assert second.json()["providerPid"] == first.json()["providerPid"]
     assert list(protocol.secrets.values()) == [SAS]
+
+
+async def test_a_transfer_that_ends_while_its_secret_is_stored_leaves_none() -> None:
+    stores, secrets = memory_stores(), dict[str, str]()
+
+    class SlowVault(InMemoryVault):
+        """Whatever it stores, the transfer has ended, and cleaned up, before that is done."""
+
+        async def store(self, alias: str, value: str) -> None:
+            processes = stores.transfer_processes
+            (leased,) = await processes.lease_due(now=moment(1e9), limit=1, lease_seconds=60, owner="test")
+            ended = replace(leased.entity, state=S.TERMINATED, resources=ResourcePhase.REVOKED, secret_alias=None)
+            await processes.save(ended, epoch=leased.epoch, applied=(), due_at=None)
+            await super().store(alias, value)
+
+    protocol = ProtocolRig(stores=stores, vault=SlowVault(secrets))
+    await protocol.agreed()
+    answer = await protocol.call("POST", "transfers/request", json=transfer_request())
+    assert answer.status_code == 201
+    assert secrets == {}
 
 
 @pytest.mark.parametrize("side", [CONSUMER, PROVIDER])

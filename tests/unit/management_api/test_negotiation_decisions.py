@@ -45,7 +45,12 @@ DECISIONS = [
 
 
 async def waiting(plane: ControlPlaneOfTests, side: NegotiationType, state: NegotiationState, **changes: Any) -> None:
-    facts: dict[str, Any] = {"type": side, "state": state, "correlation_id": "theirs", "participant_id": plane.participant_id}
+    facts: dict[str, Any] = {
+        "type": side,
+        "state": state,
+        "correlation_id": "theirs",
+        "participant_id": plane.participant_id,
+    }
     await plane.stores.contract_negotiations.create(examples.negotiation(**facts, **changes), due_at=None)
 
 

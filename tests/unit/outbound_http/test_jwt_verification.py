@@ -150,6 +150,12 @@ async def test_keys_that_cannot_be_read_are_a_passing_trouble(body: bytes) -> No
             await verifier(FetchedKeys(client, server.address)).claims(party.token())
 
 
+async def test_a_key_that_is_for_no_signature_does_not_hide_the_others() -> None:
+    party = SigningParty()
+    keys = InlineKeys({"keys": [{**key, "alg": "none"} for key in party.jwks["keys"]] + party.jwks["keys"]})
+    await verifier(keys).claims(party.token())
+
+
 @pytest.mark.parametrize("jwks", [{}, {"keys": "x"}, {"keys": [{"kty": "oct", "k": "eA"}, {"kty": "EC"}, 7]}])
 def test_a_set_without_a_public_key_is_refused(jwks: dict[str, Any]) -> None:
     with pytest.raises(InvalidInputError):

@@ -16,6 +16,8 @@ def upgrade() -> None:
     for table in ("transfer_processes", "contract_negotiations"):
         op.add_column(table, sa.Column("counter_party_claims", DOCUMENT, nullable=False, server_default="{}"))
     op.add_column("transfer_processes", sa.Column("agreed_state", sa.Integer(), nullable=True))
+    # Policies count the transfers of an agreement, at each request.
+    op.create_index("ix_transfer_processes_contract_id", "transfer_processes", ["contract_id", "created_at", "id"])
     op.add_column("contract_negotiations", sa.Column("previous_state", sa.Integer(), nullable=True))
     op.add_column("contract_negotiations", sa.Column("own_policy", DOCUMENT, nullable=True))
     op.add_column(
