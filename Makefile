@@ -7,6 +7,9 @@ BIN := $(VENV)/bin
 # What is installed, by file date: each step runs again only when what it installs from has changed.
 DONE := $(VENV)/.done
 
+# A file's tests stay together: they share what is costly to start.
+PARALLEL := -n auto --dist loadfile
+
 .DEFAULT_GOAL := help
 .PHONY: help setup install demo test test-unit tck-dps tck-dsp soak soak-protocol benchmark check fix docs lock clean
 
@@ -18,11 +21,11 @@ setup: install $(DONE)/azurite ## install all that the demo and the tests need
 demo: setup ## show complete transfers between two organisations
 	$(BIN)/connector demo
 
-test: setup ## run every test; choose some with ARGS='-k name'
-	$(BIN)/pytest $(ARGS)
+test: setup ## run every test, on every core; choose some with ARGS='-k name'
+	$(BIN)/pytest $(PARALLEL) $(ARGS)
 
 test-unit: install ## run the tests that need no service
-	$(BIN)/pytest tests/unit tests/architecture $(ARGS)
+	$(BIN)/pytest $(PARALLEL) tests/unit tests/architecture $(ARGS)
 
 tck-dps: install ## run the public conformance kit of Data Plane Signaling (needs Java and Maven)
 	$(BIN)/python -m tests.tck.dps_kit

@@ -1,5 +1,6 @@
 """Ports for processes that are started a moment later."""
 
+import os
 import random
 import socket
 from itertools import cycle
@@ -7,7 +8,10 @@ from typing import Final
 
 _PORTS: Final = range(20_000, 32_000)
 """None that a system gives to outgoing connections: one of them could take a port before its listener does."""
-_CANDIDATES: Final = cycle(random.SystemRandom().sample(_PORTS, len(_PORTS)))
+_SLICES: Final = 40
+_OWN: Final = _PORTS[os.getpid() % _SLICES :: _SLICES]
+"""Processes that run side by side, such as two workers of a test run, have consecutive ids, and so other ports."""
+_CANDIDATES: Final = cycle(random.SystemRandom().sample(_OWN, len(_OWN)))
 """One order for the whole process, so that no port is handed out twice while its first taker has not bound it yet."""
 
 

@@ -48,8 +48,8 @@ class OfferRequest(Request):
     counter_party_address: Address
     protocol: ProtocolName = DATASPACE_PROTOCOL
     policy: Properties = Field(
-        description="An ODRL offer with one of your assets as `target`. With the `@id` of an offer in your catalog it is "
-        "that one, and has its terms; without, it is made for this consumer alone."
+        description="An ODRL offer with one of your assets as `target`. With the `@id` of an offer in your catalog it "
+        "is that one, and has its terms; without, it is made for this consumer alone."
     )
     callback_addresses: Callbacks = Field(default_factory=list)
 
