@@ -122,6 +122,10 @@ class FakeCounterparty(Script):
         self.reasons.append(negotiation.error_detail)
         await self._sent("terminate_negotiation", negotiation)
 
+    async def fetch_negotiation_state(self, negotiation: ContractNegotiation) -> str:
+        await self.called(f"fetch_negotiation_state {negotiation.id}")
+        return self.shows
+
     async def request_transfer(self, process: TransferProcess, destination: DataAddress | None) -> str:
         self.destinations.append(destination)
         await self._sent("request_transfer", process)

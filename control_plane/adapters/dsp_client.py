@@ -150,6 +150,15 @@ class DspClient:
             reason=[reason] if reason else None,
         )
 
+    async def fetch_negotiation_state(self, negotiation: ContractNegotiation) -> str:
+        """GET negotiations/{pid}."""
+        path = f"negotiations/{_segment(negotiation.correlation_id or '')}"
+        answer = await self._call("GET", _peer(negotiation), path)
+        try:
+            return ProcessAnswer.model_validate(answer).state
+        except ValidationError:
+            return ""
+
     async def request_transfer(self, process: TransferProcess, destination: DataAddress | None) -> str:
         """POST transfers/request."""
         body = message(

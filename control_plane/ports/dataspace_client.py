@@ -78,6 +78,10 @@ class DataspaceClient(Protocol):
         """Send the ContractNegotiationTerminationMessage with the negotiation's error code and detail."""
         ...
 
+    async def fetch_negotiation_state(self, negotiation: ContractNegotiation) -> str:
+        """Which state of the protocol the counterparty shows, such as AGREED; empty where its answer tells none."""
+        ...
+
     async def request_transfer(self, process: TransferProcess, destination: DataAddress | None) -> str:
         """Send the TransferRequestMessage; returns the provider's process id.
 

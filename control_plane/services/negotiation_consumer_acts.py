@@ -13,6 +13,7 @@ from control_plane.domain.contract_negotiation import (
 from control_plane.ports.dataspace_client import DataspaceClient
 from control_plane.services.negotiation_acts import Acts, tell_ending
 from control_plane.services.negotiation_decisions import consumer_accepts
+from control_plane.services.negotiation_messages import NegotiationMessages
 
 _S = NegotiationState
 _E = NegotiationEvent
@@ -24,6 +25,7 @@ class ConsumerNegotiationActs:
 
     def __init__(self, *, client: DataspaceClient, clock: Clock) -> None:
         self._client = client
+        self._messages = NegotiationMessages(client, clock)
         self._clock = clock
 
     def acts(self) -> Acts:
@@ -45,12 +47,10 @@ class ConsumerNegotiationActs:
         return self._fired(negotiation, _E.REQUEST)
 
     async def _request(self, negotiation: ContractNegotiation) -> ContractNegotiation:
-        if negotiation.correlation_id is None:
-            provider_pid = await self._client.request_contract(negotiation)
-            negotiation = replace(negotiation, correlation_id=provider_pid)
-        else:
-            await self._client.send_counter_request(negotiation)
-        return self._fired(negotiation, _E.FINISH_REQUEST)
+        if negotiation.correlation_id is not None:
+            return await self._messages.send(negotiation, self._client.send_counter_request, _E.FINISH_REQUEST)
+        provider_pid = await self._client.request_contract(negotiation)
+        return self._fired(replace(negotiation, correlation_id=provider_pid), _E.FINISH_REQUEST)
 
     async def _decide(self, negotiation: ContractNegotiation) -> ContractNegotiation:
         if consumer_accepts(negotiation):
@@ -58,15 +58,13 @@ class ConsumerNegotiationActs:
         return replace(negotiation, pending=True)
 
     async def _accept(self, negotiation: ContractNegotiation) -> ContractNegotiation:
-        await self._client.send_acceptance(negotiation)
-        return self._fired(negotiation, _E.FINISH_ACCEPTANCE)
+        return await self._messages.send(negotiation, self._client.send_acceptance, _E.FINISH_ACCEPTANCE)
 
     async def _begin_verification(self, negotiation: ContractNegotiation) -> ContractNegotiation:
         return self._fired(negotiation, _E.VERIFY)
 
     async def _verify(self, negotiation: ContractNegotiation) -> ContractNegotiation:
-        await self._client.send_verification(negotiation)
-        return self._fired(negotiation, _E.FINISH_VERIFICATION)
+        return await self._messages.send(negotiation, self._client.send_verification, _E.FINISH_VERIFICATION)
 
     async def _terminate(self, negotiation: ContractNegotiation) -> ContractNegotiation:
         return await tell_ending(negotiation, self._client, self._clock)

@@ -15,6 +15,7 @@ from control_plane.ports.dataspace_client import DataspaceClient
 from control_plane.services.negotiation_acts import Acts, tell_ending
 from control_plane.services.negotiation_decisions import NegotiationDecisions
 from control_plane.services.negotiation_inbox import agreed, to_the_millisecond
+from control_plane.services.negotiation_messages import NegotiationMessages
 
 _S = NegotiationState
 _E = NegotiationEvent
@@ -26,6 +27,7 @@ class ProviderNegotiationActs:
 
     def __init__(self, *, client: DataspaceClient, decisions: NegotiationDecisions, clock: Clock) -> None:
         self._client = client
+        self._messages = NegotiationMessages(client, clock)
         self._decisions = decisions
         self._clock = clock
 
@@ -49,12 +51,10 @@ class ProviderNegotiationActs:
         return self._fired(negotiation, _E.OFFER)
 
     async def _offer(self, negotiation: ContractNegotiation) -> ContractNegotiation:
-        if negotiation.correlation_id is None:
-            consumer_pid = await self._client.offer_contract(negotiation)
-            negotiation = replace(negotiation, correlation_id=consumer_pid)
-        else:
-            await self._client.send_counter_offer(negotiation)
-        return self._fired(negotiation, _E.FINISH_OFFER)
+        if negotiation.correlation_id is not None:
+            return await self._messages.send(negotiation, self._client.send_counter_offer, _E.FINISH_OFFER)
+        consumer_pid = await self._client.offer_contract(negotiation)
+        return self._fired(replace(negotiation, correlation_id=consumer_pid), _E.FINISH_OFFER)
 
     async def _decide(self, negotiation: ContractNegotiation) -> ContractNegotiation:
         terms = await self._decisions.counter_offer(negotiation)
@@ -64,15 +64,13 @@ class ProviderNegotiationActs:
         return self._fired(reached, _E.AGREE)
 
     async def _agree(self, negotiation: ContractNegotiation) -> ContractNegotiation:
-        await self._client.send_agreement(negotiation)
-        return self._fired(negotiation, _E.FINISH_AGREEMENT)
+        return await self._messages.send(negotiation, self._client.send_agreement, _E.FINISH_AGREEMENT)
 
     async def _begin_finalization(self, negotiation: ContractNegotiation) -> ContractNegotiation:
         return self._fired(negotiation, _E.FINALIZE)
 
     async def _finalize(self, negotiation: ContractNegotiation) -> ContractNegotiation:
-        await self._client.send_finalization(negotiation)
-        return self._fired(negotiation, _E.FINISH_FINALIZATION)
+        return await self._messages.send(negotiation, self._client.send_finalization, _E.FINISH_FINALIZATION)
 
     async def _terminate(self, negotiation: ContractNegotiation) -> ContractNegotiation:
         return await tell_ending(negotiation, self._client, self._clock)

@@ -1,10 +1,12 @@
 """Two participants with real control planes: SQLite files, real keys, HTTP over loopback."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+
+from starlette.types import ASGIApp
 
 from connector_cli.demo.ports import free_ports
 from connector_spi.clock import Clock, SystemClock
@@ -51,6 +53,8 @@ class Participant:
     negotiation: NegotiationSettings = field(default_factory=NegotiationSettings)
     clock: Clock = field(default_factory=SystemClock)
     identity: IdentitySettings = field(default_factory=IdentitySettings)
+    behind: Callable[[ASGIApp], ASGIApp] = lambda app: app
+    """What stands before its Dataspace Protocol address."""
 
     def __post_init__(self) -> None:
         self.secrets[KEY_ALIAS] = private_pem(key_of(self.signs_as or self.id))
@@ -90,7 +94,7 @@ class Participant:
         vault = InMemoryVault(self.secrets)
         async with (
             build_control_plane(self.settings(), vault=vault, clock=self.clock) as plane,
-            serving(plane.protocol_app, bound),
+            serving(self.behind(plane.protocol_app), bound),
             serving(plane.signaling_app, signaling),
         ):
             yield plane

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from connector_spi.errors import PeerUnavailableError
+from connector_spi.errors import PeerRefusedError, PeerUnavailableError
 from connector_spi.outbound_addresses import OutboundAddressPolicy
 from control_plane.adapters.dsp_client import DspClient
 from control_plane.domain.contract_negotiation import ContractNegotiation, NegotiationType
@@ -148,3 +148,27 @@ async def test_a_termination_without_a_reason_has_a_code() -> None:
         await dsp.terminate_negotiation(negotiation(server, correlation_id="theirs"))
     body = sent(server)[1]
     assert (body["code"], "reason" in body) == ("Terminated", False)
+
+
+@pytest.mark.parametrize(
+    ("answer", "shown"),
+    [
+        ({"providerPid": "n-1", "consumerPid": "their/pid?", "state": "FINALIZED"}, "FINALIZED"),
+        ({"providerPid": "n-1", "consumerPid": "their/pid?", "state": "dspace:VERIFIED"}, "VERIFIED"),
+        ({"providerPid": "n-1", "consumerPid": "their/pid?"}, ""),
+        ({"state": "FINALIZED"}, ""),
+        ("<html>", ""),
+    ],
+)
+async def test_a_counterparty_is_asked_what_it_shows(answer: Any, shown: str) -> None:
+    async with loopback_server(answering(json.dumps(answer).encode())) as server, client() as dsp:
+        asked = negotiation(server, type=PROVIDER, correlation_id="their/pid?")
+        assert await dsp.fetch_negotiation_state(asked) == shown
+    assert server.requests[-1].startswith("GET /2025-1/negotiations/their%2Fpid%3F HTTP/1.1")
+
+
+@pytest.mark.parametrize(("status", "error"), [("404 Not Found", PeerRefusedError), ("503 Busy", PeerUnavailableError)])
+async def test_a_counterparty_that_shows_nothing_says_for_how_long(status: str, error: type[Exception]) -> None:
+    async with loopback_server(answering(b"", status=status)) as server, client() as dsp:
+        with pytest.raises(error):
+            await dsp.fetch_negotiation_state(negotiation(server, correlation_id="theirs"))

@@ -38,7 +38,7 @@ RICH: Final = Policy(
 )
 WHY: Final = TransferError(code="Why", message="Because.")
 SERVED: Final = DataAddress("HttpData", {"endpoint": "https://data.example", "authorization": "t"})
-SILENT: Final = {"request_dataset", "fetch_state", "fetch_progress", "renew_credential"}
+SILENT: Final = {"request_dataset", "fetch_negotiation_state", "fetch_state", "fetch_progress", "renew_credential"}
 """Calls that send no body of the specification: GETs, and an extension of ours."""
 
 Sent = Callable[[DspClient, LoopbackServer], Awaitable[Any]]

@@ -108,9 +108,11 @@ async def test_a_refusal_ends_it_and_the_reason_is_kept(rig: NegotiationRig) -> 
 
 
 async def test_a_provider_that_is_refused_tells_why_it_ends(rig: NegotiationRig) -> None:
-    rig.client.fail("send_agreement", PeerRefusedError("They answered 400.", status=400))
+    rig.client.always["send_agreement"] = PeerRefusedError("They answered 400.", status=400)
     await rig.offered()
     await rig.provider()
+    await rig.run()
+    rig.clock.advance(10)
     assert await rig.run() is S.TERMINATED
     assert rig.client.reasons == ["They answered 400."]
 
@@ -133,10 +135,12 @@ async def test_the_counterpartys_reason_is_kept(
 
 
 async def test_the_first_reason_stays(rig: NegotiationRig) -> None:
-    rig.client.fail("send_agreement", PeerRefusedError("They answered 400.", status=400))
+    rig.client.always["send_agreement"] = PeerRefusedError("They answered 400.", status=400)
     rig.client.fail("terminate_negotiation", unavailable())
     await rig.offered()
     await rig.provider()
+    await rig.run()
+    rig.clock.advance(10)
     assert await rig.run() is S.TERMINATING
     assert await rig.told(E.TERMINATE_BY_COUNTERPARTY, {"code": "42", "message": "Too late."}) is S.TERMINATED
     ended = await rig.now()
