@@ -10,6 +10,7 @@ from typing import Final
 
 from connector_spi.clock import Clock
 from connector_spi.errors import PeerRefusedError, PeerUnavailableError, TransientError
+from control_plane.domain.policy_denial import PolicyDeniedError
 from control_plane.domain.transfer_process import TransferError, TransferProcess, TransferProcessType
 from control_plane.domain.transfer_state_machine import TransferEvent, can_fire, fire
 from control_plane.ports.dataspace_client import DataspaceClient
@@ -69,9 +70,10 @@ class RefusedMessages:
         """The process whose end the counterparty refused to hear of.
 
         Most often it does not know the transfer, or has ended it. Where it has completed, that counts, unless this
-        side is the one that received the data, and can see for itself that it is not there.
+        side is the one that received the data, and can see for itself that it is not there; or the one whose policy
+        ended the transfer, which is no wish that came too late.
         """
-        if not _received(process) and await self._shown(process) == COMPLETED:
+        if not _received(process) and not _was_denied(process) and await self._shown(process) == COMPLETED:
             return fire(replace(process, error=None), TransferEvent.YIELD_TO_COMPLETION, at=self._clock.now())
         return fire(process, TransferEvent.FINISH_TERMINATION, at=self._clock.now())
 
@@ -86,3 +88,7 @@ def _received(process: TransferProcess) -> bool:
     """Whether the data came to this side, and not to a client that fetches it by itself."""
     is_consumer = process.type is TransferProcessType.CONSUMER
     return is_consumer and (not process.is_pull or process.data_plane_id is not None)
+
+
+def _was_denied(process: TransferProcess) -> bool:
+    return process.error is not None and process.error.code == PolicyDeniedError.code

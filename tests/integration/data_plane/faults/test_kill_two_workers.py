@@ -1,6 +1,10 @@
 """Two processes on one database: one that was paused beyond its lease publishes nothing twice, and nothing wrong."""
 
+import asyncio
 import signal
+import sqlite3
+from asyncio.subprocess import Process
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -20,6 +24,22 @@ async def state_of(process: DataPlaneProcess, flow_id: str) -> str:
     return str((await process.client.get(f"/dataflows/{flow_id}/status")).json()["state"])
 
 
+async def paused_between_transactions(process: Process, database: Path) -> None:
+    """Stop the process where it holds no lock: in the middle of a write, SQLite would keep the other one out."""
+    assert database.exists()
+    while True:
+        process.send_signal(signal.SIGSTOP)
+        with closing(sqlite3.connect(database, timeout=0.2, isolation_level=None)) as probe:
+            try:
+                probe.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                process.send_signal(signal.SIGCONT)
+                await asyncio.sleep(0.05)
+            else:
+                probe.execute("ROLLBACK")
+                return
+
+
 @pytest.mark.parametrize("paused_at", ["Put Block", "commit"])
 async def test_a_worker_that_was_paused_beyond_its_lease_changes_nothing(
     stage: FaultStage, tmp_path: Path, paused_at: str
@@ -35,7 +55,7 @@ async def test_a_worker_that_was_paused_beyond_its_lease_changes_nothing(
         await stage.start(await paused.start())
         await held.arrived()
         assert paused.process
-        paused.process.send_signal(signal.SIGSTOP)
+        await paused_between_transactions(paused.process, tmp_path / "flows.db")
         other = DataPlaneProcess(tmp_path, stage.settings, paused.token)
         try:
             await other.start()
