@@ -129,18 +129,19 @@ async def build_control_plane(
         stop = asyncio.Event()
         loops = await stack.enter_async_context(asyncio.TaskGroup())
         stack.callback(stop.set)
-        monitor = _policy_monitor(settings.transfer, parts)
+        monitor = policy_monitor_of(settings.transfer, parts)
         loops.create_task(monitor.run(stop))
-        for loop in _loops(settings, parts, guards or guards_of(settings.negotiation), monitor):
+        for loop in entity_loops(settings, parts, guards or guards_of(settings.negotiation), monitor):
             loops.create_task(loop.run(stop))
         for registrar in registrars(settings, parts.directory, vault):
             loops.create_task(registrar.run(stop))
         scheduler = _scheduler(settings.transfer, parts)
         stack.callback(scheduler.shutdown, wait=False)
-        yield _control_plane(settings, parts)
+        yield control_plane_of(settings, parts)
 
 
-def _control_plane(settings: ControlPlaneSettings, parts: Parts) -> ControlPlane:
+def control_plane_of(settings: ControlPlaneSettings, parts: Parts) -> ControlPlane:
+    """Interfaces and services over the parts; nothing runs yet."""
     participant_id, negotiations = settings.participant_id, parts.stores.contract_negotiations
     catalog = CatalogService(parts.stores, parts.client, parts.policies, parts.clock)
     negotiation_protocol = NegotiationProtocolService(
@@ -266,9 +267,10 @@ def _transfer_manager(
     )
 
 
-def _loops(
+def entity_loops(
     settings: ControlPlaneSettings, parts: Parts, guards: PendingGuards, monitor: PolicyMonitor
 ) -> tuple[EntityLoop[TransferProcess], EntityLoop[ContractNegotiation]]:
+    """What moves transfers and negotiations on, not running yet."""
     transfers = _transfer_manager(settings, parts, guards, monitor)
     patience = patience_of(settings.transfer, settings.negotiation)
     negotiations = ContractNegotiationManager(
@@ -300,7 +302,8 @@ def _loops(
     )
 
 
-def _policy_monitor(timing: TransferSettings, parts: Parts) -> PolicyMonitor:
+def policy_monitor_of(timing: TransferSettings, parts: Parts) -> PolicyMonitor:
+    """What ends transfers whose policy holds no more, not running yet."""
     return PolicyMonitor(
         processes=parts.stores.transfer_processes,
         negotiations=parts.stores.contract_negotiations,

@@ -143,7 +143,8 @@ _CONSUMER: Final = StateMachine(
         ],
         _E.CONFIRM_STARTUP: [(s, _S.STARTED) for s in (_S.STARTUP_REQUESTED, _S.RESUMING_REQUESTED)],
         _E.FINISH_RESUME_REQUEST: [(_S.RESUMING, _S.RESUMED)],
-        _E.COMPLETE: [(s, _S.COMPLETING) for s in (_S.STARTED, _S.SUSPENDING)],
+        # Not in SUSPENDING: the provider may have heard of the pause, and takes no completion in it.
+        _E.COMPLETE: [(_S.STARTED, _S.COMPLETING)],
         # In SUSPENDED the protocol forbids the message; what this side sees for itself counts in any case.
         _E.COMPLETE_BY_COUNTERPARTY: [(s, _S.COMPLETING_REQUESTED) for s in (_S.STARTED, _S.SUSPENDING)],
         _E.COMPLETE_BY_EVIDENCE: [
@@ -270,14 +271,19 @@ def after_waiting(process: TransferProcess, pending: Sequence[TransferEvent]) ->
 
     A counterparty that answers a message knows of it before this side has noted the acknowledgement.
     """
-    leads_to = _LEADS_TO[process.type]
     for event in pending:
-        at = process.state_timestamp
-        if not can_fire(process, event) and process.state in leads_to:
-            acknowledged = process.entered(leads_to[process.state], at)
-            process = acknowledged if can_fire(acknowledged, event) else process
-        process = fire(process, event, at=at) if can_fire(process, event) else process
+        process = known_to_sender(process, event)
+        process = fire(process, event, at=process.state_timestamp) if can_fire(process, event) else process
     return process
+
+
+def known_to_sender(process: TransferProcess, event: TransferEvent) -> TransferProcess:
+    """The process as the counterparty knew it when it said this: with the step under way heard, where it must be."""
+    heard_of = _LEADS_TO[process.type].get(process.state)
+    if can_fire(process, event) or heard_of is None:
+        return process
+    after = process.entered(heard_of, process.state_timestamp)
+    return after if can_fire(after, event) else process
 
 
 def will_accept(process: TransferProcess, pending: list[TransferEvent], event: TransferEvent) -> bool:

@@ -18,7 +18,7 @@ from control_plane.domain.contract_negotiation import (
     after_waiting,
 )
 from control_plane.domain.contract_terms import same_terms
-from control_plane.domain.inbox import InboxMessage
+from control_plane.domain.inbox import FROM_COUNTERPARTY, InboxMessage, heard
 from control_plane.domain.participant import Participant
 from control_plane.domain.policy import Policy
 from control_plane.ports.stores import ContractNegotiationStore
@@ -121,7 +121,7 @@ class NegotiationProtocolService:
         if found is None or found[0].counter_party_id != counter_party_id:
             raise NotFoundError(kind="ContractNegotiation", object_id=negotiation_id)
         negotiation, waiting = found
-        return after_waiting(negotiation, [NegotiationEvent(message.kind) for message in waiting])
+        return after_waiting(negotiation, [NegotiationEvent(message.kind) for message in heard(waiting)])
 
     async def on_request(self, caller: Participant, request: IncomingOpening) -> ContractNegotiation:
         """A consumer asks for a contract, under the offered terms or others. The same process again is the same one.
@@ -219,7 +219,7 @@ class NegotiationProtocolService:
         self, caller: Participant, event: NegotiationEvent, payload: Mapping[str, Any], message_id: str
     ) -> InboxMessage:
         return InboxMessage(
-            id=f"dsp-{event.value}-{message_id or uuid4()}",
+            id=f"{FROM_COUNTERPARTY}{event.value}-{message_id or uuid4()}",
             kind=event.value,
             payload={**payload, **claims_noted(caller.claims)},
             received_at=self._clock.now(),

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from connector_spi.data_address import DataAddress
 from connector_spi.errors import InvalidTransitionError
-from control_plane.domain.inbox import WAKE, InboxMessage
+from control_plane.domain.inbox import WAKE, InboxMessage, counterparty_first, heard
 from control_plane.domain.transfer_process import (
     ResourcePhase,
     TransferError,
@@ -22,6 +22,7 @@ from control_plane.domain.transfer_state_machine import (
     can_fire,
     fire,
     fire_resource,
+    known_to_sender,
     will_accept,
 )
 
@@ -33,6 +34,11 @@ _PAUSES: Final = frozenset({TransferEvent.SUSPEND, TransferEvent.SUSPEND_BY_COUN
 _PAUSED: Final = frozenset(
     {TransferProcessState.SUSPENDING, TransferProcessState.SUSPENDING_REQUESTED, TransferProcessState.SUSPENDED}
 )
+_UNTIL_RESUMED: Final = _PAUSED | {
+    TransferProcessState.RESUMING,
+    TransferProcessState.RESUMING_REQUESTED,
+    TransferProcessState.RESUMED,
+}
 _ENDINGS: Final = frozenset({TransferEvent.TERMINATE, TransferEvent.TERMINATE_BY_COUNTERPARTY})
 _CODES: Final = {
     TransferEvent.TERMINATE: "Terminated",
@@ -50,7 +56,7 @@ def accepting(event: TransferEvent) -> Callable[[TransferProcess, Sequence[Inbox
     """
 
     def accept(process: TransferProcess, pending: Sequence[InboxMessage]) -> None:
-        if not will_accept(process, events_of(pending), event):
+        if not will_accept(process, events_of(counterparty_first(pending)), event):
             raise InvalidTransitionError(entity_id=process.id, state=process.shown_state, event=event.value)
 
     return accept
@@ -64,34 +70,61 @@ def events_of(pending: Sequence[InboxMessage]) -> list[TransferEvent]:
 def apply_inbox(
     process: TransferProcess, inbox: Sequence[InboxMessage], now: datetime
 ) -> tuple[TransferProcess, list[InboxMessage]]:
-    """The process after the messages that can be applied now, and those messages.
+    """The process after the messages that can be applied now, and those messages; the counterparty's come first.
 
     A message that will be legal after the step under way stays in the inbox; one that never will be is dropped, which
     is logged.
     """
     applied: list[InboxMessage] = []
-    kept: list[TransferEvent] = []
-    for message in inbox:
+    kept: list[InboxMessage] = []
+    for message in counterparty_first(inbox):
         if message.kind in {WAKE, ResourceEvent.DEPROVISION.value}:
             process = _deprovision(process, now) if message.kind != WAKE else process
             applied.append(message)
             continue
         event = TransferEvent(message.kind)
+        if kept and not message.is_from_counterparty and can_fire(process, event):
+            # A move of this side's own leaves the step under way, and with it what waits for that.
+            process, caught_up = _caught_up(process, kept, now)
+            applied += caught_up
+            kept = [waiting for waiting in kept if waiting not in caught_up]
         if can_fire(process, event):
             process = _fired(process, event, message.payload, now)
             applied.append(message)
         elif event is TransferEvent.COMPLETE and _is_starting(process):
             # What has finished has started; the message itself waits until the consumer knows of the start.
             process = fire(process, TransferEvent.CONFIRM_STARTUP, at=now)
-        elif process.is_outcome or not will_accept(process, kept, event):
+        elif not _has_its_turn_later(process, events_of(kept), event):
             _log.info(
                 "a message came too late and changes nothing",
                 extra={"transfer_process_id": process.id, "state": process.state.name, "event": event.value},
             )
             applied.append(message)
         else:
-            kept.append(event)
+            kept.append(message)
     return process, applied
+
+
+def _caught_up(
+    process: TransferProcess, kept: Sequence[InboxMessage], now: datetime
+) -> tuple[TransferProcess, list[InboxMessage]]:
+    """The process after what the counterparty said in answer to the step under way, which it has heard of."""
+    applied = []
+    for message in heard(kept):
+        event = TransferEvent(message.kind)
+        process = known_to_sender(process, event)
+        if can_fire(process, event):
+            process = _fired(process, event, message.payload, now)
+            applied.append(message)
+    return process, applied
+
+
+def _has_its_turn_later(process: TransferProcess, kept: list[TransferEvent], event: TransferEvent) -> bool:
+    if process.is_outcome:
+        return False
+    # A completion that was accepted and crossed a pause is told once the transfer goes on.
+    crossed_a_pause = event is TransferEvent.COMPLETE and process.state in _UNTIL_RESUMED
+    return crossed_a_pause or will_accept(process, kept, event)
 
 
 def _is_starting(process: TransferProcess) -> bool:

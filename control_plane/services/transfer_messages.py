@@ -11,7 +11,7 @@ from typing import Final
 
 from connector_spi.data_address import DataAddress
 from connector_spi.errors import InvalidInputError, InvalidTransitionError
-from control_plane.domain.inbox import InboxMessage
+from control_plane.domain.inbox import InboxMessage, heard
 from control_plane.domain.transfer_process import TransferProcess, TransferProcessState, TransferProcessType
 from control_plane.domain.transfer_state_machine import TransferEvent, state_to_come
 from control_plane.services.transfer_inbox import accepting, events_of
@@ -80,7 +80,7 @@ class Acceptance:
         self.nothing_new = self._tells_nothing_new(process, pending)
         if self.nothing_new:
             raise InvalidTransitionError(entity_id=process.id, state=process.state.name, event=self._event.value)
-        accepting(self._event)(process, pending)
+        accepting(self._event)(process, heard(pending))
 
     def takes(self, process: TransferProcess, pending: Sequence[InboxMessage]) -> bool:
         """Whether the message would be put into the inbox now."""
@@ -91,7 +91,7 @@ class Acceptance:
         return True
 
     def _tells_nothing_new(self, process: TransferProcess, pending: Sequence[InboxMessage]) -> bool:
-        waiting = events_of(pending)
+        waiting = events_of(heard(pending))
         to_come = state_to_come(process, waiting) if waiting else process.state
         if self._name == START and self._side is _CONSUMER and not process.is_pull and to_come in _DONE:
             # A push's data may have been found before the start was heard of.

@@ -9,7 +9,7 @@ from connector_spi.errors import InvalidTransitionError, NotFoundError
 from connector_spi.log_context import redacted
 from connector_spi.outbound_addresses import OutboundAddressPolicy
 from connector_spi.vault import Vault
-from control_plane.domain.inbox import InboxMessage
+from control_plane.domain.inbox import FROM_COUNTERPARTY, InboxMessage, heard
 from control_plane.domain.participant import Participant
 from control_plane.domain.transfer_process import TransferProcess, TransferProcessState, TransferProcessType
 from control_plane.domain.transfer_state_machine import TransferEvent, after_waiting
@@ -71,7 +71,7 @@ class TransferProtocolService:
             NotFoundError: there is none, or it is somebody else's.
         """
         process, pending = await self._found(counter_party_id, process_id)
-        return after_waiting(process, events_of(pending))
+        return after_waiting(process, events_of(heard(pending)))
 
     async def on_request(self, caller: Participant, request: IncomingTransferRequest) -> TransferProcess:
         """A consumer asks for data. The same consumer process again returns the same provider process.
@@ -141,7 +141,7 @@ class TransferProtocolService:
             "correlationId": other_pid if self._strict_pids else None,
         }
         return InboxMessage(
-            id=f"dsp-{event.value}-{message.message_id or uuid4()}",
+            id=f"{FROM_COUNTERPARTY}{event.value}-{message.message_id or uuid4()}",
             kind=event.value,
             payload=payload,
             received_at=self._clock.now(),

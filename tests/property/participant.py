@@ -13,7 +13,7 @@ from connector_spi.outbound_addresses import OutboundAddressPolicy
 from control_plane.adapters.dsp_client import DspClient
 from control_plane.adapters.memory_stores import memory_stores
 from control_plane.adapters.version_directory import VersionDirectory
-from control_plane.bootstrap import ControlPlane, _control_plane, _loops, _policy_monitor
+from control_plane.bootstrap import ControlPlane, control_plane_of, entity_loops, policy_monitor_of
 from control_plane.bootstrap.guards import PendingGuards
 from control_plane.bootstrap.parts import Parts
 from control_plane.bootstrap.policies import plugin_contexts, policy_engine
@@ -194,10 +194,10 @@ class ParticipantUnderTest:
         http = httpx.AsyncClient(transport=self._network.transport(self.id), timeout=CALL_SECONDS)
         parts = self._parts(stores, http)
         settings = self._settings()
-        plane = _control_plane(settings, parts)
+        plane = control_plane_of(settings, parts)
         stop = asyncio.Event()
         guards = PendingGuards(negotiations=self.decisions, transfers=self.decisions)
-        loops = _loops(settings, parts, guards, _policy_monitor(TIMING, parts))
+        loops = entity_loops(settings, parts, guards, policy_monitor_of(TIMING, parts))
         return _Run(
             plane=plane,
             flow_service=DataFlowService(stores=stores, addresses=parts.addresses, clock=self._clock),

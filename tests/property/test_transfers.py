@@ -23,9 +23,6 @@ _MOST = 2
 class Transfers(Disturbances):
     """Clients of both sides and the provider's data plane, and everything that may come between them."""
 
-    clients_wait = True
-    """Whether clients pause and resume only what nothing waits for. Wishes that pile up are not in order yet."""
-
     def __init__(self) -> None:
         super().__init__()
         self.events = FlowEvents(self.dataspace)
@@ -49,11 +46,11 @@ class Transfers(Disturbances):
 
     @rule(side=SIDES, index=ONE_OF_TWO)
     def suspend(self, side: int, index: int) -> None:
-        self.wish(side, index, lambda service, process_id: service.suspend(process_id, "A pause."))
+        self.tell(side, index, lambda service, process_id: service.suspend(process_id, "A pause."))
 
     @rule(side=SIDES, index=ONE_OF_TWO)
     def resume(self, side: int, index: int) -> None:
-        self.wish(side, index, lambda service, process_id: service.resume(process_id))
+        self.tell(side, index, lambda service, process_id: service.resume(process_id))
 
     @precondition(lambda self: self.may_end)
     @rule(side=SIDES, index=ONE_OF_TWO)
@@ -116,14 +113,6 @@ class Transfers(Disturbances):
     def service(self, side: int) -> TransferProcessService:
         """What clients of this side talk to."""
         return self.side(side).run.plane.transfers
-
-    def wish(self, side: int, index: int, wish: Callable[[TransferProcessService, str], Any]) -> None:
-        """What a client that looks first may ask at this moment."""
-        view = self.dataspace.views[side]
-        known = view.transfers()
-        if not known or (self.clients_wait and view.waiting.get(known[index % len(known)].id)):
-            return
-        self.tell(side, index, wish)
 
     def tell(self, side: int, index: int, wish: Callable[[TransferProcessService, str], Any]) -> None:
         """A client's wish about one of the side's transfers, if it has any."""

@@ -45,30 +45,15 @@ def broken_in_the_end(dataspace: Dataspace, *, may_have_crossed: bool, limits_pa
     other may still wait: it learns of the end with its next message, or when its own limit is over.
     """
     broken = [left for view in dataspace.views for left in view.left_in_inboxes()]
-    broken += _left_behind(dataspace, unreached=dataspace.provider.flows.unreached if may_have_crossed else set())
+    broken += _left_behind(dataspace)
     for consumer, provider in pairs(dataspace):
         shown = dataspace.consumer_view.shown[consumer.id]
         other = dataspace.provider_view.shown[provider.id] if provider is not None else "TERMINATED"
         crossed = may_have_crossed and {shown, other} == _OUTCOMES
         one_waits = limits_passed and (shown in _OUTCOMES) != (other in _OUTCOMES)
-        if shown != other and not crossed and not one_waits and not _completed_in_a_pause(consumer, provider):
+        if shown != other and not crossed and not one_waits:
             broken.append(f"{consumer.id} shows {shown} and its provider's side {other}")
     return broken
-
-
-def _completed_in_a_pause(consumer: TransferProcess, provider: TransferProcess | None) -> bool:
-    """A pull of which the consumer has everything when its own pause has just reached the provider.
-
-    The protocol has no completion in SUSPENDED: the provider refuses it, and waits for its limit.
-    """
-    if provider is None or consumer.state.name != "COMPLETED" or not consumer.is_pull:
-        return False
-    timed_out = provider.error is not None and provider.error.code == "DeadlineExceeded"
-    return provider.state.name == "SUSPENDED" or timed_out or _was_paused_by_consumer(provider)
-
-
-def _was_paused_by_consumer(provider: TransferProcess) -> bool:
-    return provider.error is not None and provider.error.code == "SuspendedByClient"
 
 
 def _has_data(
@@ -78,12 +63,8 @@ def _has_data(
     return flow is DataFlowState.COMPLETED or consumer.id in fetched
 
 
-def _left_behind(dataspace: Dataspace, *, unreached: set[str]) -> list[str]:
-    """Secrets, credentials and running flows of transfers that have ended.
-
-    `unreached`: flows whose data plane may have been out of reach for as long as a termination is tried. Nobody stops
-    them any more: what opens their data is gone from the vaults, and their end, whatever it is, changes nothing.
-    """
+def _left_behind(dataspace: Dataspace) -> list[str]:
+    """Secrets, credentials and running flows of transfers that have ended."""
     left = []
     for view in dataspace.views:
         side = view.participant
@@ -92,7 +73,7 @@ def _left_behind(dataspace: Dataspace, *, unreached: set[str]) -> list[str]:
                 continue
             left += [f"{side.id} keeps the secret {alias}" for alias in side.secrets if process.id in alias]
             flow = side.flows.flows.get(process.id, DataFlowState.TERMINATED)
-            if flow not in _ENDED_FLOWS and process.id not in unreached:
+            if flow not in _ENDED_FLOWS:
                 left.append(f"the flow of {process.id} runs on")
             if process.provisioned is not None and process.provisioned.container in side.provisioner.valid:
                 left.append(f"the credential for {process.provisioned.container} still opens it")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from connector_spi.errors import PeerRefusedError
+from connector_spi.errors import InvalidTransitionError, PeerRefusedError
 from connector_spi.signaling import DataFlowState
 from control_plane.domain.transfer_process import (
     NO_DESTINATION,
@@ -147,6 +147,15 @@ async def test_a_consumer_whose_push_is_not_there_stays_with_its_own_finding(rig
     assert (await rig.now()).error == TransferError(code="ObjectMissing", message="an object is missing")
 
 
+async def test_a_denial_stays_the_reason_whatever_the_consumer_says(rig: TransferRig) -> None:
+    await started(rig, PROVIDER)
+    rig.client.fail("terminate_transfer", REFUSED)
+    rig.client.shows = "COMPLETED"
+    await rig.tell(E.TERMINATE, {"code": "PolicyDenied", "message": "the window has ended"})
+    assert await rig.run() == "TERMINATED"
+    assert (await rig.now()).error == TransferError(code="PolicyDenied", message="the window has ended")
+
+
 @BOTH
 async def test_an_end_that_nobody_wants_to_hear_of_is_one(rig: TransferRig, side: TransferProcessType) -> None:
     await started(rig, side)
@@ -189,3 +198,84 @@ async def test_a_consumers_data_plane_that_has_everything_is_no_obstacle_to_a_pa
     assert await rig.told(E.SUSPEND_BY_COUNTERPARTY) == "SUSPENDED"
     assert await rig.told(E.START) == "STARTED"
     assert await rig.told(E.COMPLETE) == "COMPLETED", "its call-back, or the reconciler, tells so"
+
+
+@pytest.mark.parametrize(
+    ("side", "wishes", "after", "calls"),
+    [
+        (PROVIDER, [E.SUSPEND, E.RESUME], "STARTED", ["start_transfer"]),
+        (PROVIDER, [E.SUSPEND, E.RESUME, E.SUSPEND], "SUSPENDED", ["start_transfer", "suspend_transfer"]),
+        (PROVIDER, [E.SUSPEND, E.RESUME, E.SUSPEND, E.RESUME], "STARTED", ["start_transfer", "suspend_transfer"] * 2),
+        (CONSUMER, [E.SUSPEND, E.RESUME], "RESUMED", ["start_transfer"]),
+    ],
+)
+async def test_a_pause_that_crosses_wishes_that_wait_comes_before_them(
+    rig: TransferRig, side: TransferProcessType, wishes: list[E], after: str, calls: list[str]
+) -> None:
+    await started(rig, side)
+    said = len(rig.client.calls)
+    for event in (*wishes, E.SUSPEND_BY_COUNTERPARTY):
+        await rig.tell(event)
+    await rig.step()
+    assert (await rig.now()).public_state is S.SUSPENDED, "the counterparty was told so"
+    assert await rig.run() == after, "the wishes that still mean something are followed all the same"
+    assert rig.client.calls[said:] == calls[: len(wishes) - 1]
+
+
+async def test_no_client_completes_a_pull_whose_pause_may_have_been_heard(rig: TransferRig) -> None:
+    await started(rig, CONSUMER)
+    rig.client.fail("suspend_transfer", unavailable())
+    assert await rig.told(E.SUSPEND) == "SUSPENDING"
+    with pytest.raises(InvalidTransitionError):
+        await rig.tell(E.COMPLETE)
+    assert await again(rig) == "SUSPENDED"
+
+
+async def test_a_completion_that_crosses_a_pause_is_told_once_the_transfer_goes_on(rig: TransferRig) -> None:
+    await started(rig, CONSUMER)
+    await rig.tell(E.COMPLETE)
+    await rig.tell(E.SUSPEND_BY_COUNTERPARTY)
+    assert await rig.run() == "SUSPENDED"
+    assert rig.client.count("complete_transfer") == 0, "the provider would refuse it"
+    assert await rig.told(E.START) == "COMPLETED"
+    assert rig.client.count("complete_transfer") == 1
+
+
+async def test_a_completion_that_waits_for_the_end_of_a_pause_goes_with_the_transfer(rig: TransferRig) -> None:
+    await started(rig, CONSUMER)
+    await rig.tell(E.COMPLETE)
+    await rig.tell(E.SUSPEND_BY_COUNTERPARTY)
+    await rig.run()
+    assert await rig.told(E.TERMINATE) == "TERMINATED"
+    found = await rig.stores.transfer_processes.find_with_inbox("t-1")
+    assert found is not None
+    assert found[1] == ()
+
+
+@pytest.mark.parametrize(
+    ("theirs", "public", "after"),
+    [(E.SUSPEND_BY_COUNTERPARTY, S.SUSPENDED, "TERMINATED"), (E.COMPLETE_BY_COUNTERPARTY, S.COMPLETED, "COMPLETED")],
+)
+async def test_an_end_takes_back_nothing_that_was_acknowledged(
+    rig: TransferRig, theirs: E, public: S, after: str
+) -> None:
+    rig.client.fail("start_transfer", unavailable())
+    await rig.provider(**PULL, resources=ResourcePhase.NONE)
+    assert await rig.run() == "STARTING"
+    await rig.tell(E.TERMINATE)
+    await rig.tell(theirs)
+    await rig.step()
+    assert (await rig.now()).public_state is public, "the consumer has heard of the start, or it could not say so"
+    if after == "COMPLETED":
+        rig.client.fail("terminate_transfer", REFUSED)
+        rig.client.shows = after
+    assert await rig.run() == after
+
+
+async def test_an_end_keeps_the_name_of_a_provider_that_started_before_it_answered(rig: TransferRig) -> None:
+    rig.client.fail("request_transfer", unavailable())
+    await rig.consumer(**PULL)
+    assert await rig.run() == "REQUESTING"
+    await rig.tell(E.START, {"correlationId": "provider-pid"})
+    assert await rig.told(E.TERMINATE) == "TERMINATED"
+    assert rig.client.count("terminate_transfer") == 1, "it serves, and has to be told"

@@ -8,7 +8,8 @@ from control_plane.domain.contract_negotiation import (
     NegotiationType,
     after_waiting,
 )
-from tests.control_plane_entities import negotiation
+from control_plane.domain.inbox import InboxMessage
+from tests.control_plane_entities import NOW, negotiation
 from tests.unit.control_plane.negotiation_messages import known, message, path_of
 from tests.unit.control_plane.protocol_rig import ProtocolRig
 
@@ -56,3 +57,12 @@ def test_the_state_after_what_waits(side: NegotiationType, state: S, waiting: li
 def test_what_this_side_has_only_decided_is_not_shown() -> None:
     decided = after_waiting(negotiation(type=PROVIDER, state=S.ACCEPTED), [E.AGREE])
     assert (decided.state, decided.previous_state) == (S.AGREEING, S.ACCEPTED)
+
+
+@pytest.mark.parametrize("state", [S.AGREEING, S.AGREED, S.FINALIZING])
+async def test_a_wish_of_this_sides_client_that_waits_is_not_shown(protocol: ProtocolRig, state: S) -> None:
+    await known(protocol, PROVIDER, state)
+    before = (await protocol.call("GET", "negotiations/n-1")).json()["state"]
+    wish = InboxMessage(id="command-1", kind=E.TERMINATE.value, received_at=NOW)
+    await protocol.stores.contract_negotiations.append("n-1", wish, lambda _negotiation, _pending: None)
+    assert (await protocol.call("GET", "negotiations/n-1")).json()["state"] == before

@@ -2,9 +2,11 @@
 
 import pytest
 
+from control_plane.domain.inbox import FROM_COUNTERPARTY, InboxMessage
 from control_plane.domain.transfer_process import TransferProcess, TransferProcessState, TransferProcessType
 from control_plane.domain.transfer_state_machine import TransferEvent, after_waiting, fire
 from tests.control_plane_entities import moment, transfer_process
+from tests.unit.control_plane.protocol_rig import ProtocolRig
 
 S = TransferProcessState
 E = TransferEvent
@@ -67,3 +69,24 @@ def test_what_was_acknowledged_counts_before_it_is_applied(
     side: TransferProcessType, state: TransferProcessState, waiting: list[TransferEvent], public: TransferProcessState
 ) -> None:
     assert after_waiting(process_in(side, state), waiting).public_state is public
+
+
+@pytest.mark.parametrize(
+    ("side", "state", "waiting", "shown"),
+    [
+        (PROVIDER, S.STARTING, ["command-1 SUSPEND"], "REQUESTED"),
+        (PROVIDER, S.STARTING, ["flow-COMPLETE COMPLETE"], "REQUESTED"),
+        (PROVIDER, S.STARTING, ["command-1 TERMINATE", f"{FROM_COUNTERPARTY}1 SUSPEND_BY_COUNTERPARTY"], "SUSPENDED"),
+        (CONSUMER, S.SUSPENDING, ["command-1 RESUME"], "STARTED"),
+        (CONSUMER, S.REQUESTED, ["evidence-START START"], "REQUESTED"),
+        (CONSUMER, S.REQUESTED, [f"{FROM_COUNTERPARTY}1 START"], "STARTED"),
+    ],
+)
+async def test_what_waits_and_is_this_sides_own_is_not_shown(
+    protocol: ProtocolRig, side: TransferProcessType, state: TransferProcessState, waiting: list[str], shown: str
+) -> None:
+    await protocol.stores.transfer_processes.create(process_in(side, state), due_at=None)
+    for message_id, kind in (message.split() for message in waiting):
+        note = InboxMessage(id=message_id, kind=kind, received_at=moment(1))
+        await protocol.stores.transfer_processes.append("t-1", note, lambda _process, _pending: None)
+    assert (await protocol.call("GET", "transfers/t-1")).json()["state"] == shown

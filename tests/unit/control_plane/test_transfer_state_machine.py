@@ -115,7 +115,6 @@ TABLES = {
         RESUMED               TERMINATE                  TERMINATING
         RESUMED               TERMINATE_BY_COUNTERPARTY  TERMINATING_REQUESTED
         STARTED               COMPLETE                   COMPLETING
-        SUSPENDING            COMPLETE                   COMPLETING
         COMPLETING            FINISH_COMPLETION          COMPLETED
         COMPLETING            TERMINATE                  TERMINATING
         COMPLETING            TERMINATE_BY_COUNTERPARTY  TERMINATING_REQUESTED

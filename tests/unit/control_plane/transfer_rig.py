@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from control_plane.adapters.memory_stores import memory_stores
 from control_plane.domain.contract_negotiation import NegotiationState
-from control_plane.domain.inbox import InboxMessage
+from control_plane.domain.inbox import FROM_COUNTERPARTY, InboxMessage, heard
 from control_plane.domain.transfer_process import (
     OUTCOMES,
     ResourcePhase,
@@ -43,6 +43,8 @@ PATIENCE: Final = Patience(
 TRUSTED: Final = "did:web:writes-no-marker"
 ALIAS: Final = "transfer-process-t-1-data-address"
 SAS: Final = "sas-of-t-1"
+THEIRS: Final = frozenset({TransferEvent.START, *(e for e in TransferEvent if e.name.endswith("_BY_COUNTERPARTY"))})
+"""What counterparties say; the rest comes from this side."""
 _STEPS_MAX: Final = 50
 
 
@@ -163,10 +165,18 @@ class TransferRig:
         message_id: str = "",
     ) -> bool:
         """Put a message into the inbox, under the rule that the services put it under."""
+        theirs = event in THEIRS
         note = InboxMessage(
-            id=message_id or f"test-{uuid4()}", kind=event.value, payload=payload or {}, received_at=self.clock.now()
+            id=message_id or f"{FROM_COUNTERPARTY if theirs else 'test-'}{uuid4()}",
+            kind=event.value,
+            payload=payload or {},
+            received_at=self.clock.now(),
         )
-        return await self.stores.transfer_processes.append(process_id, note, accepting(event))
+
+        def accept(process: TransferProcess, pending: Sequence[InboxMessage]) -> None:
+            accepting(event)(process, heard(pending) if theirs else pending)
+
+        return await self.stores.transfer_processes.append(process_id, note, accept)
 
     async def told(self, *events: TransferEvent) -> str:
         """Tell and run, one after the other; returns the shown state in the end."""
