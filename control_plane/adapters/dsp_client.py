@@ -16,6 +16,7 @@ from connector_spi.json_body import parsed_object
 from connector_spi.log_context import redacted
 from connector_spi.signaling import DataFlowProgress
 from control_plane.adapters.catalog_links import CATALOG_PATH, next_page
+from control_plane.adapters.http_destination_policy import HTTP_DATA
 from control_plane.adapters.version_directory import VersionDirectory
 from control_plane.catalog_filter import written_filter
 from control_plane.credential_messages import CredentialRenewalAnswer, renewal_request
@@ -168,7 +169,7 @@ class DspClient:
             agreementId=process.contract_id,
             format=process.transfer_type,
             callbackAddress=self._callback_address,
-            dataAddress=_wire(DataAddressMessage.of(destination)) if destination else None,
+            dataAddress=_wire(_written_to(destination)) if destination else None,
         )
         answer = await self._call("POST", _peer(process), "transfers/request", body)
         return _process_answer(answer).provider_pid
@@ -305,6 +306,18 @@ def _offer(negotiation: ContractNegotiation) -> dict[str, Any]:
 
 def _wire(address: DataAddressMessage) -> dict[str, Any]:
     return address.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def _written_to(address: DataAddress) -> DataAddressMessage:
+    """A push's address. EDC (v0.14.0) refuses one over HTTP without its own words for where and with which header."""
+    endpoint, token = address.get("endpoint"), address.get("authorization")
+    if address.type != HTTP_DATA or not endpoint:
+        return DataAddressMessage.of(address)
+    of_edc = {"baseUrl": endpoint}
+    if token:
+        of_edc["authKey"] = address.get("authHeader", "Authorization")
+        of_edc["authCode"] = f"Bearer {token}" if address.get("authType").lower() == "bearer" else token
+    return DataAddressMessage.of(address.with_properties(**of_edc))
 
 
 def _served_at(address: DataAddress) -> DataAddressMessage:

@@ -23,7 +23,8 @@ class HttpDestinationPolicy:
 
     def accept(self, address: DataAddress) -> DataAddress:
         """The endpoint and what is understood beside it; the token as `secret`, however it was called."""
-        endpoint = address.get("endpoint") or address.get("baseUrl")
+        address = _in_our_words(address)
+        endpoint = address.get("endpoint")
         self._check_endpoint(endpoint)
         for name in address.properties:
             if name == "queryParams" or name.startswith("header:"):
@@ -55,6 +56,20 @@ class HttpDestinationPolicy:
                 self._outbound.check_resolved(host, [host])
         except ForbiddenAddressError as error:
             raise _refused("endpoint", shown, "is not allowed", error.message) from error
+
+
+def _in_our_words(address: DataAddress) -> DataAddress:
+    """EDC says `baseUrl`, which its sender calls by POST, and `authKey` and `authCode` for a header and its value."""
+    words = dict(address.properties)
+    base, header, token = (words.pop(name, "") for name in ("baseUrl", "authKey", "authCode"))
+    if base and not words.get("endpoint"):
+        words["endpoint"] = base
+        words.setdefault("method", "POST")
+    if token and not (words.get(_AUTHORIZATION) or words.get(SECRET)):
+        words[SECRET] = token
+        words.pop("authType", "")
+        words["authHeader"] = header or "Authorization"
+    return DataAddress(address.type, words)
 
 
 def _is_ip_address(host: str) -> bool:

@@ -5,12 +5,16 @@ from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from connector_spi.data_address import EDC_NAMESPACE
 from control_plane.domain.contract_agreement import ContractAgreement
 from control_plane.domain.policy import Policy
 from control_plane.domain.policy_shape import ODRL_NAMESPACE, check_rules
 from control_plane.dsp_messages.members import Name, Pid, RequiredName, as_list, as_text
 
 _EXTRA_MEMBERS_MAX: Final = 100
+_EDC_PREFIX: Final = "edc:"
+_TERMS: Final = frozenset({"@type", "@id", "action", "leftOperand", "operator"})
+"""Members whose text is a name of a vocabulary; any other text is a value, and stays as it is."""
 _OFFER_MEMBERS: Final = frozenset({"@id", "@type", "@context", "target", "assigner", "assignee", "timestamp"})
 
 
@@ -96,7 +100,23 @@ class AgreementBody(OdrlPolicy):
 
 def odrl(kind: str, policy: Policy, *, policy_id: str, **members: str) -> dict[str, Any]:
     """An offer or agreement in compact form."""
-    return {"@id": policy_id, "@type": kind, **members, **policy.rules()}
+    rules: dict[str, Any] = _in_full(policy.rules())
+    return {"@id": policy_id, "@type": kind, **members, **rules}
+
+
+def _in_full(value: Any, member: str = "") -> Any:
+    """EDC shortens its names by a context that our messages do not have, so an echo has to write them out."""
+    if isinstance(value, str):
+        return _full_name(value) if member in _TERMS else value
+    if isinstance(value, list):
+        return [_in_full(each, member) for each in value]
+    if isinstance(value, dict):
+        return {_full_name(name): _in_full(inner, name) for name, inner in value.items()}
+    return value
+
+
+def _full_name(name: str) -> str:
+    return EDC_NAMESPACE + name.removeprefix(_EDC_PREFIX) if name.startswith(_EDC_PREFIX) else name
 
 
 def agreement_body(agreement: ContractAgreement) -> dict[str, Any]:

@@ -237,15 +237,13 @@ class ConsumerActs:
         return fire(process, _E.FINISH_TERMINATION, at=self._clock.now())
 
     async def revoke(self, process: TransferProcess) -> TransferProcess:
-        """The outcome is known: the secret is forgotten and made worthless, and nothing is received any more."""
+        """The outcome is known: the secret is forgotten and made worthless."""
         await self._doors.of(process).revoke(process)
-        await self._leave_no_flow(process)
         return fire_resource(replace(process, secret_alias=None), ResourceEvent.FINISH_REVOKING, at=self._clock.now())
 
     async def deprovision(self, process: TransferProcess) -> TransferProcess:
         """Remove what this transfer created."""
         await self._doors.of(process).remove(process)
-        await self._leave_no_flow(process)
         process = replace(process, secret_alias=None)
         return fire_resource(process, ResourceEvent.FINISH_DEPROVISIONING, at=self._clock.now())
 
@@ -257,11 +255,6 @@ class ConsumerActs:
         # A flow that has reached an end of its own refuses: no byte moves any more.
         with suppress(PeerRefusedError):
             await self._signal(process, self._data_flows.terminate)
-
-    async def _leave_no_flow(self, process: TransferProcess) -> None:
-        """Stop a flow whose data plane was out of reach for as long as the end was tried."""
-        if process.state is _S.TERMINATED:
-            await self._stop_flow(process)
 
     async def _signal_unless_finished(
         self, process: TransferProcess, call: Callable[[TransferProcess], Awaitable[Any]]

@@ -149,12 +149,13 @@ class ProviderActs:
         except PeerRefusedError as error:
             harmless = dict.fromkeys((UNKNOWN, STARTED, SUSPENDED, COMPLETED), _E.FINISH_COMPLETION)
             return await self._refused.resolved(process, error, harmless)
+        if process.is_pull:
+            await self._end_service(process)
         return fire(process, _E.FINISH_COMPLETION, at=self._clock.now())
 
     async def complete_flow(self, process: TransferProcess) -> TransferProcess:
-        """The consumer has everything that it wants: a push is ended here, a pull is served until the clean-up."""
-        if not process.is_pull:
-            await self._end_service(process)
+        """The consumer has everything that it wants: the data plane may stop serving or sending it."""
+        await self._end_service(process)
         return fire(process, _E.FINISH_COMPLETION, at=self._clock.now())
 
     async def terminate(self, process: TransferProcess) -> TransferProcess:
@@ -181,12 +182,12 @@ class ProviderActs:
 
     async def forget_secret(self, process: TransferProcess) -> TransferProcess:
         """The outcome is known: this side's copy of the SAS, or of the pull's address, is deleted."""
-        await self._clean_up(process)
+        await self._delete_secret(process)
         return fire_resource(replace(process, secret_alias=None), ResourceEvent.FINISH_REVOKING, at=self._clock.now())
 
     async def forget_all(self, process: TransferProcess) -> TransferProcess:
-        """The provider holds nothing but the flow and its copy of the secret."""
-        await self._clean_up(process)
+        """The provider holds nothing but its copy of the secret."""
+        await self._delete_secret(process)
         process = replace(process, secret_alias=None)
         return fire_resource(process, ResourceEvent.FINISH_DEPROVISIONING, at=self._clock.now())
 
@@ -196,8 +197,9 @@ class ProviderActs:
         source_type = asset.data_address.type if asset is not None else None
         chosen = await self._data_flows.data_plane_for(process.transfer_type, source_type)
         process = replace(process, data_plane_id=chosen)
-        if process.is_pull:
-            process = replace(process, secret_alias=data_address_alias(process.id))
+        if not process.is_pull:
+            return process
+        process = replace(process, secret_alias=data_address_alias(process.id))
         return fire_resource(process, ResourceEvent.HOLD, at=self._clock.now())
 
     async def _keep_address(self, process: TransferProcess, answer: FlowAnswer) -> None:
@@ -247,12 +249,6 @@ class ProviderActs:
         with suppress(PeerRefusedError):
             await self._data_flows.terminate(process)
 
-    async def _clean_up(self, process: TransferProcess) -> None:
-        # The vault first: a data plane that does not answer must not keep the secret alive here.
+    async def _delete_secret(self, process: TransferProcess) -> None:
         if process.secret_alias is not None:
             await self._vault.delete(process.secret_alias)
-        if process.state is _S.TERMINATED:
-            # Its data plane may have been out of reach for as long as the end was tried.
-            await self._stop_flow(process)
-        elif process.is_pull and process.data_plane_id is not None:
-            await self._end_service(process)

@@ -30,6 +30,8 @@ class ScriptedFlows:
     fates: "deque[bool]" = field(default_factory=deque)
     """Of the next calls: False, it gets lost; True, its answer does."""
     tokens: int = 0
+    unreached: set[str] = field(default_factory=set)
+    """Flows about which a signal got lost."""
 
     async def transfer_types(self, source_type: str | None = None) -> tuple[str, ...]:
         del source_type
@@ -118,6 +120,7 @@ class ScriptedFlows:
     def _reached(self, process: TransferProcess) -> bool:
         answer_lost = self.fates.popleft() if self.fates else None
         if answer_lost is False:
+            self.unreached.add(process.id)
             raise PeerUnavailableError("The data plane cannot be reached.")
         return answer_lost is True
 

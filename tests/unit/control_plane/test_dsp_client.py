@@ -66,6 +66,33 @@ async def test_a_transfer_request_carries_everything_in_the_protocols_form() -> 
     }
 
 
+@pytest.mark.parametrize(
+    ("named", "header", "value"),
+    [
+        ({"authType": "bearer"}, "Authorization", "Bearer t"),
+        ({}, "Authorization", "t"),
+        ({"authHeader": "X-Key"}, "X-Key", "t"),
+    ],
+)
+async def test_where_a_push_goes_is_told_in_the_specifications_words_and_in_edcs(
+    named: dict[str, str], header: str, value: str
+) -> None:
+    inbox = DataAddress("HttpData", {"endpoint": "https://us.example/inbox/", "authorization": "t", **named})
+    async with loopback_server(answering(ACK)) as server, client() as dsp:
+        await dsp.request_transfer(transfer(server), inbox)
+    address = sent(server)[1]["dataAddress"]
+    assert (address["endpointType"], address["endpoint"]) == ("HttpData", "https://us.example/inbox/")
+    edc = "https://w3id.org/edc/v0.0.1/ns/"
+    assert {p["name"].removeprefix(edc): p["value"] for p in address["endpointProperties"]} == {
+        "authorization": "t",
+        **named,
+        "baseUrl": "https://us.example/inbox/",
+        "authKey": header,
+        "authCode": value,
+    }
+    assert all(p["name"].startswith(edc) for p in address["endpointProperties"])
+
+
 async def test_where_a_pull_is_served_is_told_in_the_specifications_words_and_in_edcs() -> None:
     served_at = DataAddress(
         "HttpData", {"endpoint": "https://data.example", "authorization": "t", "authType": "bearer"}

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -70,6 +71,36 @@ async def test_an_opening_request_names_where_to_call_back() -> None:
             "offer": {**OFFER, "assigner": THEM, "assignee": US},
         },
     )
+
+
+async def test_names_that_an_edc_has_shortened_are_written_out_and_values_stay_as_they_are() -> None:
+    edc = "https://w3id.org/edc/v0.0.1/ns/"
+    rules = {
+        "action": {"@id": "edc:use"},
+        "constraint": [
+            {"or": [{"leftOperand": "edc:region", "operator": "odrl:eq", "rightOperand": "edc:north"}]},
+            {"leftOperand": {"@id": "edc:tier"}, "operator": "eq", "rightOperand": 3, "edc:note": ["edc:x"]},
+        ],
+    }
+    agreement = replace(examples.agreement(), policy=Policy(permissions=(rules,), extra={"edc:version": "1"}))
+    async with loopback_server(answering(b"")) as server, client() as dsp:
+        await dsp.send_agreement(negotiation(server, type=PROVIDER, correlation_id="theirs", agreement=agreement))
+    told = sent(server)[1]["agreement"]
+    assert told[f"{edc}version"] == "1"
+    assert told["permission"] == [
+        {
+            "action": {"@id": f"{edc}use"},
+            "constraint": [
+                {"or": [{"leftOperand": f"{edc}region", "operator": "odrl:eq", "rightOperand": "edc:north"}]},
+                {
+                    "leftOperand": {"@id": f"{edc}tier"},
+                    "operator": "eq",
+                    "rightOperand": 3,
+                    f"{edc}note": ["edc:x"],
+                },
+            ],
+        }
+    ]
 
 
 @pytest.mark.parametrize("progress", ["half", {"bytesCopied": -1}])

@@ -59,6 +59,33 @@ def test_an_address_that_must_not_be_called_is_refused(changes: dict[str, str], 
     assert "PLANTED" not in refused.value.message
 
 
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        (
+            {"baseUrl": INBOX, "authKey": "X-Key", "authCode": "PLANTED-token"},
+            {"endpoint": INBOX, "method": "POST", "authHeader": "X-Key", "secret": "PLANTED-token"},
+        ),
+        (
+            {"baseUrl": INBOX, "method": "PUT", "authCode": "PLANTED-token", "authType": "bearer"},
+            {"endpoint": INBOX, "method": "PUT", "authHeader": "Authorization", "secret": "PLANTED-token"},
+        ),
+        (
+            {"baseUrl": INBOX, "endpoint": INBOX, "authorization": "PLANTED-token", "authType": "bearer"}
+            | {"authKey": "Authorization", "authCode": "Bearer PLANTED-token"},
+            {"endpoint": INBOX, "authType": "bearer", "secret": "PLANTED-token"},
+        ),
+    ],
+    ids=["a stock EDC's", "that says how to call it", "in both languages"],
+)
+def test_the_words_of_edc_are_understood_and_those_of_the_specification_count_first(
+    sent: dict[str, str], kept: dict[str, str]
+) -> None:
+    accepted = POLICY.accept(DataAddress("HttpData", sent))
+    assert accepted.properties == kept
+    assert POLICY.accept(accepted) == accepted, "as a renewed credential comes"
+
+
 def test_a_type_without_a_policy_is_refused() -> None:
     with pytest.raises(InvalidInputError, match="HttpData"):
         POLICY.accept(DataAddress("Ftp", {}))
