@@ -45,7 +45,7 @@ def broken_in_the_end(dataspace: Dataspace, *, may_have_crossed: bool, limits_pa
     other may still wait: it learns of the end with its next message, or when its own limit is over.
     """
     broken = [left for view in dataspace.views for left in view.left_in_inboxes()]
-    broken += _left_behind(dataspace)
+    broken += _left_behind(dataspace, unreached=dataspace.provider.flows.unreached if may_have_crossed else set())
     for consumer, provider in pairs(dataspace):
         shown = dataspace.consumer_view.shown[consumer.id]
         other = dataspace.provider_view.shown[provider.id] if provider is not None else "TERMINATED"
@@ -63,8 +63,12 @@ def _has_data(
     return flow is DataFlowState.COMPLETED or consumer.id in fetched
 
 
-def _left_behind(dataspace: Dataspace) -> list[str]:
-    """Secrets, credentials and running flows of transfers that have ended."""
+def _left_behind(dataspace: Dataspace, *, unreached: set[str]) -> list[str]:
+    """Secrets, credentials and running flows of transfers that have ended.
+
+    `unreached`: flows whose data plane may have been out of reach for as long as a termination is tried. Nobody stops
+    them any more: what opens their data is gone from the vaults, and their end, whatever it is, changes nothing.
+    """
     left = []
     for view in dataspace.views:
         side = view.participant
@@ -73,7 +77,7 @@ def _left_behind(dataspace: Dataspace) -> list[str]:
                 continue
             left += [f"{side.id} keeps the secret {alias}" for alias in side.secrets if process.id in alias]
             flow = side.flows.flows.get(process.id, DataFlowState.TERMINATED)
-            if flow not in _ENDED_FLOWS:
+            if flow not in _ENDED_FLOWS and process.id not in unreached:
                 left.append(f"the flow of {process.id} runs on")
             if process.provisioned is not None and process.provisioned.container in side.provisioner.valid:
                 left.append(f"the credential for {process.provisioned.container} still opens it")
