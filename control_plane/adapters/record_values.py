@@ -59,24 +59,6 @@ def _encode_address(address: DataAddress) -> dict[str, Any]:
     return {"type": address.type, "properties": dict(address.properties)}
 
 
-def _encode_policy(policy: Policy) -> dict[str, Any]:
-    return {
-        "permissions": [dict(rule) for rule in policy.permissions],
-        "prohibitions": [dict(rule) for rule in policy.prohibitions],
-        "obligations": [dict(rule) for rule in policy.obligations],
-        "extra": dict(policy.extra),
-    }
-
-
-def _decode_policy(document: Mapping[str, Any]) -> Policy:
-    return Policy(
-        permissions=tuple(document["permissions"]),
-        prohibitions=tuple(document["prohibitions"]),
-        obligations=tuple(document["obligations"]),
-        extra=document["extra"],
-    )
-
-
 def _encode_selector(criteria: tuple[Criterion, ...]) -> list[dict[str, Any]]:
     return [{"left": c.operand_left, "operator": c.operator, "right": c.operand_right} for c in criteria]
 
@@ -106,7 +88,7 @@ def _encode_agreement(agreement: ContractAgreement) -> dict[str, Any]:
         "provider_id": agreement.provider_id,
         "consumer_id": agreement.consumer_id,
         "asset_id": agreement.asset_id,
-        "policy": _encode_policy(agreement.policy),
+        "policy": agreement.policy.document(),
         "signed_at": to_microseconds(agreement.signed_at),
         "negotiation_id": agreement.negotiation_id,
     }
@@ -116,7 +98,7 @@ def _decode_agreement(document: Mapping[str, Any]) -> ContractAgreement:
     return ContractAgreement(
         **{
             **document,
-            "policy": _decode_policy(document["policy"]),
+            "policy": Policy.of_document(document["policy"]),
             "signed_at": from_microseconds(document["signed_at"]),
         }
     )
@@ -135,7 +117,7 @@ def _encode_credentials(credentials: CallerCredentials) -> dict[str, Any]:
 TIME: Final = CellCodec(to_microseconds, from_microseconds)
 PROPERTIES: Final = CellCodec(dict, dict)
 DATA_ADDRESS: Final = CellCodec(_encode_address, lambda document: DataAddress(document["type"], document["properties"]))
-POLICY: Final = CellCodec(_encode_policy, _decode_policy)
+POLICY: Final = CellCodec(Policy.document, Policy.of_document)
 SELECTOR: Final = CellCodec(_encode_selector, _decode_selector)
 TEXTS: Final = CellCodec(list, tuple)
 CREDENTIALS: Final = CellCodec(_encode_credentials, lambda document: CallerCredentials(**document))

@@ -6,7 +6,7 @@ What its rules mean is read by `odrl_reader` and judged by the policy engine.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,25 @@ class Policy:
     obligations: tuple[Mapping[str, Any], ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Other members of the policy, such as `profile`; echoed, never interpreted."""
+
+    def document(self) -> dict[str, Any]:
+        """The policy as JSON of our own, for stores and messages between our parts; `of_document` reads it back."""
+        return {
+            "permissions": [dict(rule) for rule in self.permissions],
+            "prohibitions": [dict(rule) for rule in self.prohibitions],
+            "obligations": [dict(rule) for rule in self.obligations],
+            "extra": dict(self.extra),
+        }
+
+    @classmethod
+    def of_document(cls, document: Mapping[str, Any]) -> Self:
+        """The policy that `document` wrote."""
+        return cls(
+            permissions=tuple(document["permissions"]),
+            prohibitions=tuple(document["prohibitions"]),
+            obligations=tuple(document["obligations"]),
+            extra=document["extra"],
+        )
 
     def rules(self) -> dict[str, Any]:
         """The policy as compact ODRL; empty lists are left out, as the Dataspace Protocol demands."""

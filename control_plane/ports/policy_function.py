@@ -10,7 +10,7 @@ The object is called once, at the start of the control plane, with a `PolicyPlug
 must not wait.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Protocol
@@ -76,6 +76,3 @@ class PolicyPluginContext:
     """Which addresses may be called; a plug-in that calls any has to ask it."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """The plug-in's own settings: `policy_plugins.<entry point>` of the control plane's."""
-
-
-PolicyPlugin = Callable[[PolicyPluginContext], PolicyFunction]

@@ -45,13 +45,7 @@ def accepting(event: NegotiationEvent) -> Callable[[ContractNegotiation, Sequenc
 
 def terms_noted(policy: Policy, offer_id: str = "") -> dict[str, Any]:
     """Payload of a message that puts terms on the table; `offer_id` is empty where it stays as it is."""
-    terms = {
-        "permissions": [dict(rule) for rule in policy.permissions],
-        "prohibitions": [dict(rule) for rule in policy.prohibitions],
-        "obligations": [dict(rule) for rule in policy.obligations],
-        "extra": dict(policy.extra),
-    }
-    return {_TERMS: terms} | ({_OFFER_ID: offer_id} if offer_id else {})
+    return {_TERMS: policy.document()} | ({_OFFER_ID: offer_id} if offer_id else {})
 
 
 def agreement_noted(agreement_id: str, signed_at: datetime) -> dict[str, Any]:
@@ -95,8 +89,7 @@ def noted(negotiation: ContractNegotiation, event: NegotiationEvent, payload: Ma
     if _CLAIMS in payload:
         negotiation = replace(negotiation, counter_party_claims=payload[_CLAIMS])
     if event in _PROPOSALS:
-        terms = {name: tuple(rules) for name, rules in payload[_TERMS].items() if name != "extra"}
-        policy = Policy(**terms, extra=payload[_TERMS]["extra"])
+        policy = Policy.of_document(payload[_TERMS])
         own = _PROPOSALS[event] is negotiation.type
         return replace(
             negotiation,

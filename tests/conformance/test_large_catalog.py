@@ -1,5 +1,6 @@
 """A catalog of thousands of assets, asked for as counterparties do: every answer is a page, every statement bounded."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -16,7 +17,8 @@ from sql_storage.database import Database
 from tests import control_plane_entities as examples
 from tests.unit.control_plane.catalog_rig import OTHERS, THEM, CatalogRig, ids_of, link, only_for
 
-ASSETS: Final = 5_000
+ASSETS: Final = int(os.environ.get("CATALOG_TEST_ASSETS", "5000"))
+"""The gate also asks for 50,000."""
 PAGE: Final = 400
 DEFINITIONS: Final = 200
 CATEGORIES: Final = 40

@@ -219,6 +219,17 @@ async def test_a_process_is_shown_in_the_protocols_words(
         assert state.name in SHOWN[body["state"]].split()
 
 
+@pytest.mark.parametrize(("wish", "name"), [("SUSPEND", "completion"), ("TERMINATE", "suspension")])
+async def test_a_wish_of_this_side_that_merely_waits_refuses_nothing(
+    protocol: ProtocolRig, wish: str, name: str
+) -> None:
+    await known(protocol, PROVIDER, S.STARTED)
+    waits = InboxMessage(id="command-1", kind=wish, received_at=moment(0))
+    await protocol.stores.transfer_processes.append("t-1", waits, lambda _process, _pending: None)
+    assert (await protocol.call("POST", f"transfers/t-1/{name}", json=message(name, PROVIDER))).status_code == 200
+    assert len(await protocol.waiting("t-1")) == 2
+
+
 @pytest.mark.parametrize(
     ("side", "state", "name", "kind"),
     [
