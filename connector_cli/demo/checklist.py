@@ -25,10 +25,13 @@ class Checklist:
         return bool(self._rows) and all(held for _, _, held, _ in self._rows)
 
     def print_summary(self) -> None:
-        """One line for each promise."""
+        """One line for each promise, and the broken ones once more at the end."""
         table = Table(title="Summary", show_lines=False)
         for heading in ("Part", "Promise", "Held", "Seen"):
             table.add_column(heading, overflow="fold")
         for part, promise, held, seen in self._rows:
             table.add_row(part, promise, "[green]yes[/]" if held else "[bold red]NO[/]", seen)
         self.console.print(table)
+        for part, promise, held, seen in self._rows:
+            if not held:
+                self.console.print(f"[bold red]Not held:[/] {part}: {promise} ({seen})", highlight=False)
