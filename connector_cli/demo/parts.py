@@ -1,7 +1,7 @@
 """The transfers of the demo: a good one, one whose data plane is killed, and one that fails."""
 
 import asyncio
-import time
+import contextlib
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -215,9 +215,14 @@ async def _containers(organisation: Organisation) -> list[str]:
 
 async def _secrets_left(organisation: Organisation) -> list[str]:
     """The transfer's secrets that are still there after a while: the provider cleans up in its own time."""
-    deadline = time.monotonic() + _CLEAN_UP_SECONDS
-    while (secrets := await _transfer_secrets(organisation)) and time.monotonic() < deadline:
-        await asyncio.sleep(_POLL_SECONDS)
+    secrets: list[str] = []
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_CLEAN_UP_SECONDS):
+            while True:
+                secrets = await _transfer_secrets(organisation)
+                if not secrets:
+                    break
+                await asyncio.sleep(_POLL_SECONDS)
     return secrets
 
 
