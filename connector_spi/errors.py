@@ -123,9 +123,22 @@ class VaultForbiddenError(PermanentError):
 
 
 class VaultUnavailableError(TransientError):
-    """The vault did not answer."""
+    """The vault did not answer, or says that it cannot serve now."""
 
     code = "VaultUnavailable"
+
+
+class VaultSealedError(VaultUnavailableError):
+    """The vault is sealed, or not initialised: somebody must unseal it."""
+
+    code = "VaultSealed"
+
+
+class VaultThrottledError(VaultUnavailableError):
+    """The vault gets too many requests."""
+
+    code = "VaultThrottled"
+    throttled = True
 
 
 class StoreUnavailableError(TransientError):

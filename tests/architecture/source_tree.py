@@ -18,7 +18,9 @@ PACKAGES: Final = (
     "connector_spi",
     "control_plane",
     "data_plane",
+    "entra_identity",
     "management_api",
+    "outbound_http",
     "sql_storage",
     "vault_adapters",
 )
