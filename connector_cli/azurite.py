@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from connector_spi.errors import PermanentError
 
@@ -28,7 +28,7 @@ START_SECONDS: Final = 60
 STOP_SECONDS: Final = 10
 _ACCOUNT_KEY_BYTES: Final = 64
 _POLL_SECONDS: Final = 0.05
-_LISTENING: Final = re.compile(r"successfully listens on http://127\.0\.0\.1:(\d+)")
+_LISTENING: Final = re.compile(r"successfully listens on https?://127\.0\.0\.1:(\d+)")
 _MAIN: Final = Path("node_modules/azurite/dist/src/blob/main.js")
 _STAMP: Final = Path("node_modules/.installed-lock-sha256")
 
@@ -37,6 +37,23 @@ class AzuriteError(PermanentError):
     """Azurite could not be installed or started; the text says why and what to do."""
 
     code = "Azurite"
+    cause = "Azurite, the storage of demo and tests, could not be installed or started"
+    remedy = (
+        "Read the end of its log, which the message names; `make setup` installs it again, and a proxy or an npm "
+        "registry may have to be configured."
+    )
+
+
+class ServerCertificate(Protocol):
+    """PEM files of a certificate for 127.0.0.1, with its chain, and of its private key."""
+
+    @property
+    def certificate_file(self) -> Path:
+        """The certificate, followed by those that signed it."""
+
+    @property
+    def key_file(self) -> Path:
+        """Its private key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +118,15 @@ async def running_azurite(
     data_folder: Path,
     port: int = 0,
     in_memory: bool = False,
+    certificates: ServerCertificate | None = None,
+    oauth: bool = False,
     folder: Path = AZURITE_FOLDER,
 ) -> AsyncIterator[RunningAzurite]:
     """Start Azurite's blob service on loopback, and stop it at the end, also when the caller is cancelled.
 
     `accounts`: account name to account key (see `new_account_key`). `data_folder`: holds its data (unless
-    `in_memory`) and its log; made when missing. `port` 0 takes a free one.
+    `in_memory`) and its log; made when missing. `port` 0 takes a free one. `certificates`: serve https.
+    `oauth`: take tokens of Entra ID too, over https alone; Azurite looks at their claims, not at their signature.
 
     Raises:
         AzuriteError: it is not installed, or did not start.
@@ -114,6 +134,10 @@ async def running_azurite(
     log_file = _log_file_in(data_folder)
     arguments = ["--blobHost", "127.0.0.1", "--blobPort", str(port), "--disableTelemetry", "--silent"]
     arguments += ["--inMemoryPersistence"] if in_memory else ["--location", str(data_folder)]
+    if certificates is not None:
+        arguments += ["--cert", str(certificates.certificate_file), "--key", str(certificates.key_file)]
+    if oauth:
+        arguments += ["--oauth", "basic"]
     with log_file.open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             str(_node(folder)),
@@ -128,7 +152,8 @@ async def running_azurite(
         )
     try:
         actual_port = await _port_when_listening(process, log_file)
-        yield RunningAzurite(f"http://127.0.0.1:{actual_port}/{{account}}", process.pid, log_file)
+        scheme = "http" if certificates is None else "https"
+        yield RunningAzurite(f"{scheme}://127.0.0.1:{actual_port}/{{account}}", process.pid, log_file)
     finally:
         await _stop(process)
 
