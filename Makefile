@@ -11,15 +11,15 @@ DONE := $(VENV)/.done
 PARALLEL := -n auto --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup install demo test test-unit tck-dps tck-dsp soak soak-protocol benchmark check fix docs lock clean
+.PHONY: help setup install demo test test-unit tck-dps tck-dsp vault-server soak soak-protocol benchmark check fix docs lock clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: install $(DONE)/azurite ## install all that the demo and the tests need
 
-demo: setup ## show complete transfers between two organisations
-	$(BIN)/connector demo
+demo: setup ## show complete transfers between two organisations; VAULT=local, hashicorp or azure-key-vault
+	$(BIN)/connector demo $(if $(VAULT),--vault $(VAULT))
 
 test: setup ## run every test, on every core; choose some with ARGS='-k name'
 	$(BIN)/pytest $(PARALLEL) $(ARGS)
@@ -32,6 +32,10 @@ tck-dps: install ## run the public conformance kit of Data Plane Signaling (need
 
 tck-dsp: install ## run the public conformance kit of the Dataspace Protocol (needs Java and Maven)
 	$(BIN)/python -m tests.tck.dsp_kit $(if $(ARGS),'$(ARGS)')
+
+vault-server: install $(VENV)/vault-server ## build a real HashiCorp Vault (needs Go, gigabytes, minutes), and run its adapter's tests on it
+	$(BIN)/pytest -p tests.vault_server.in_place tests/integration/hashicorp tests/conformance/test_vault.py \
+		-k 'hashicorp and not namespace' $(ARGS)
 
 soak: setup ## copy under random faults and kills for SOAK_MINUTES (10); SOAK_SEED repeats a run
 	$(BIN)/pytest tests/soak/random_faults.py --timeout=0 -p no:randomly --log-cli-level=INFO $(ARGS)
@@ -53,8 +57,9 @@ fix: install ## format, and mend what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: install ## draw the state diagrams again from the state machines
+docs: install ## draw the state diagrams and write the list of errors again, from the code
 	$(BIN)/python -m tests.architecture.state_diagrams
+	$(BIN)/python -m tests.architecture.troubleshooting
 
 lock: install ## choose the newest dependencies that pyproject.toml allows, and lock them
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.8'
@@ -68,6 +73,10 @@ clean: ## remove what setup, demo and tests have made
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 install: $(DONE)/project
+
+# The Go module is Business Source Licensed: it is fetched by whoever runs this, and nothing of it is kept here.
+$(VENV)/vault-server: $(wildcard tests/vault_server/*.go tests/vault_server/go.*)
+	cd tests/vault_server && go build -ldflags='-s -w' -o $(CURDIR)/$@ .
 
 $(DONE)/venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

@@ -1,4 +1,4 @@
-"""One call with an account's key: the key from the vault, the time limit, the error catalogue."""
+"""One call on a container: what opens its account, the time limit, the error catalogue."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,8 +6,9 @@ from typing import TypeVar
 
 from azure.storage.blob.aio import ContainerClient
 
-from azure_storage.account_keys import AccountKeys
-from azure_storage.errors import AuthenticationFailedError, AuthorizationFailureError
+from azure_storage.account_access import AccountAccess, AccountAccesses, EntraAccess
+from azure_storage.errors import AuthenticationFailedError, AuthorizationFailureError, StorageRefusedError
+from azure_storage.identity_refusal import of_identity
 from azure_storage.sdk_clients import SdkClients, sdk_errors
 
 _Result = TypeVar("_Result")
@@ -15,10 +16,10 @@ ContainerCall = Callable[[ContainerClient], Awaitable[_Result]]
 
 
 class AccountCalls:
-    """Runs calls on containers of accounts whose keys rest in the vault."""
+    """Runs calls on containers, with the account's key or as the identity that opens it."""
 
-    def __init__(self, account_keys: AccountKeys, clients: SdkClients, *, call_seconds: float) -> None:
-        self._account_keys = account_keys
+    def __init__(self, accesses: AccountAccesses, clients: SdkClients, *, call_seconds: float) -> None:
+        self._accesses = accesses
         self._clients = clients
         self._call_seconds = call_seconds
 
@@ -36,34 +37,33 @@ class AccountCalls:
 
         Raises:
             StorageRefusedError, StorageTransientError, StorageUnavailableError: as the catalogue says.
-            ConnectorError: what `AccountKeys.key_of` raises.
+            ConnectorError: what `AccountAccesses.of` raises; the identity got no token.
         """
         resource = "/".join(part for part in (account, container, blob) if part)
-
-        async def with_key(key: str) -> _Result:
-            return await self._attempt(operation, resource, call, self._clients.container(account, container, key))
-
-        return await self.keyed(account, with_key, key_name=key_name)
-
-    async def keyed(self, account: str, call: Callable[[str], Awaitable[_Result]], *, key_name: str | None) -> _Result:
-        """Make the call with the account's key; once more when it is refused and the vault holds another by now.
-
-        Raises:
-            ConnectorError: what the call and `AccountKeys.key_of` raise.
-        """
-        key = await self._account_keys.key_of(account, key_name)
+        access = await self._accesses.of(account, key_name)
         try:
-            return await call(key)
+            return await self._attempt(operation, resource, call, access, (account, container))
         except (AuthenticationFailedError, AuthorizationFailureError):
-            self._account_keys.forget(account)
-            fresh = await self._account_keys.key_of(account, key_name)
-            if fresh == key:
+            self._accesses.forget(account)
+            fresh = await self._accesses.of(account, key_name)
+            if fresh == access:
                 raise
-        return await call(fresh)
+        return await self._attempt(operation, resource, call, fresh, (account, container))
 
     async def _attempt(
-        self, operation: str, resource: str, call: ContainerCall[_Result], client: ContainerClient
+        self,
+        operation: str,
+        resource: str,
+        call: ContainerCall[_Result],
+        access: AccountAccess,
+        place: tuple[str, str],
     ) -> _Result:
-        with sdk_errors(operation, resource):
-            async with asyncio.timeout(self._call_seconds):
-                return await call(client)
+        client = self._clients.container(*place, access)
+        try:
+            with sdk_errors(operation, resource):
+                async with asyncio.timeout(self._call_seconds):
+                    return await call(client)
+        except StorageRefusedError as error:
+            if isinstance(access, EntraAccess):
+                raise of_identity(error, access.identity) from None
+            raise

@@ -19,9 +19,19 @@ from connector_spi.errors import InvalidInputError
 __all__ = ["CLIENT_PROPERTIES", "AzureBlobAddress", "check_container", "check_object_name", "destination_name"]
 
 CLIENT_PROPERTIES: Final = frozenset(
-    {"account", "container", "blobName", "blobname", "blobPrefix", "folderName", KEY_NAME, "endpoint"}
+    {
+        *("account", "container", "blobName", "blobname", "blobPrefix", "folderName", KEY_NAME, "endpoint"),
+        # Of destinations in a container that the client has already (managedResources=false):
+        *("access", "ifExists"),
+    }
 )
-"""Every property that a client may write. None of them is a secret."""
+"""Every property that a client may write. None of them is a secret.
+
+`access` is `staging` (the provider writes into a private container, from which the data is moved), `directory` (the
+provider writes into the folder; accounts with hierarchical namespace) or `container` (the provider may write anywhere
+in the container, also over what is there). `ifExists` is `refuse`, `skip` or `rename`: what happens to an object whose
+name is taken; nothing is overwritten.
+"""
 
 
 @dataclass(frozen=True, slots=True)

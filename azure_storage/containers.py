@@ -1,7 +1,8 @@
-"""ObjectStorage: what is done with the account's key: containers, signatures, listing, small reads.
+"""ObjectStorage: what the owner of an account does: containers, signatures, listing, small reads.
 
-All methods raise leaves of the catalogue, and with them what `AccountKeys.key_of` raises. A key that storage refuses
-is read from the vault once more; when it was rotated meanwhile, the call is made again with the new one.
+With the account's key or as an identity, whichever opens the account. All methods raise leaves of the catalogue, and
+with them what `AccountAccesses.of` raises. A key that storage refuses is read from the vault once more; when it was
+rotated meanwhile, the call is made again with the new one.
 """
 
 from collections.abc import AsyncIterator
@@ -9,11 +10,12 @@ from dataclasses import replace
 from typing import Final
 
 from azure.core.exceptions import HttpResponseError
-from azure.storage.blob import AccessPolicy
 from azure.storage.blob.aio import BlobLeaseClient, ContainerClient
 
+from azure_storage.account_access import AccountAccesses, SharedKey
 from azure_storage.account_calls import AccountCalls
-from azure_storage.account_keys import AccountKeys
+from azure_storage.account_signers import AccountSigners
+from azure_storage.delegation_keys import UserDelegationKeys
 from azure_storage.endpoints import StorageEndpoints
 from azure_storage.errors import (
     BlobNotFoundError,
@@ -24,17 +26,19 @@ from azure_storage.errors import (
     ContainerNotOursError,
     Refusal,
     StorageRefusedError,
-    TooManyPoliciesError,
 )
 from azure_storage.listed_object import ListedObject, ListedPage, listed_object
 from azure_storage.listing import Listing, Tags, is_refusal_of_tags
 from azure_storage.metadata import percent_encoded
 from azure_storage.object_names import check_container
+from azure_storage.own_blobs import OwnBlobs
 from azure_storage.sas import SasToken
+from azure_storage.sas_signing import SasSigner
 from azure_storage.sdk_clients import SdkClients
-from azure_storage.service_sas import SasTerms, blob_read_sas, container_policy_sas, container_read_sas
 from azure_storage.session import StorageSession
+from azure_storage.settings import AzureStorageSettings
 from azure_storage.signed_requests import SignedRequests
+from azure_storage.stored_policies import StoredPolicies
 from connector_spi.clock import Clock
 
 __all__ = ["ListedObject", "ListedPage", "ObjectStorage", "Tags"]
@@ -42,32 +46,45 @@ __all__ = ["ListedObject", "ListedPage", "ObjectStorage", "Tags"]
 PROCESS_ID_METADATA: Final = "processid"
 """Container metadata that names the process which created it; percent-encoded."""
 LIST_PAGE_SIZE: Final = 5000
-MAX_POLICIES: Final = 5
 CALL_SECONDS: Final = 60.0
 _RANGE_NOT_SATISFIABLE: Final = 416
 
 
 class ObjectStorage:
-    """Control operations on storage accounts whose keys rest in the vault.
+    """Control operations on storage accounts that this participant can open.
 
-    `key_name` in every method: the vault alias of the account key, or None for the account's usual alias.
+    `key_name` in every method: the vault alias of the account key, or None for what usually opens the account.
     """
 
     def __init__(
         self,
         *,
         endpoints: StorageEndpoints,
-        account_keys: AccountKeys,
+        accesses: AccountAccesses,
         clock: Clock,
         session: StorageSession,
         call_seconds: float = CALL_SECONDS,
+        delegation_seconds: float = AzureStorageSettings().delegation_sas_seconds,
     ) -> None:
+        """`delegation_seconds`: longest life of a signature of an identity."""
         self._endpoints = endpoints
-        self._account_keys = account_keys
-        self._clock = clock
+        self._accesses = accesses
         self._requests = SignedRequests(session, clock=clock, call_seconds=call_seconds)
         clients = SdkClients(endpoints, session, read_timeout_seconds=call_seconds)
-        self._calls = AccountCalls(account_keys, clients, call_seconds=call_seconds)
+        self._calls = AccountCalls(accesses, clients, call_seconds=call_seconds)
+        self._policies = StoredPolicies(self._calls)
+        self._signers = AccountSigners(
+            accesses,
+            UserDelegationKeys(clients, clock=clock, call_seconds=call_seconds),
+            endpoints=endpoints,
+            clock=clock,
+            delegation_seconds=delegation_seconds,
+        )
+
+    @property
+    def blobs(self) -> OwnBlobs:
+        """The same for single blobs of containers that are not the transfer's alone."""
+        return OwnBlobs(self._calls, self._signers)
 
     async def create_container(
         self, account: str, container: str, *, process_id: str, key_name: str | None = None
@@ -99,32 +116,42 @@ class ObjectStorage:
         *,
         policy_id: str,
         lifetime_seconds: float,
+        folder: str = "",
         allow_tags: bool = False,
         key_name: str | None = None,
     ) -> SasToken:
         """A signature that allows writing blobs into the container and nothing else; with `allow_tags` tagging too.
 
-        It is bound to the stored access policy `policy_id` (1 to 64 characters), which holds its terms, so that it
-        can be revoked. Minting again replaces the policy: signatures bound to it get the new end, and work again
-        when it had been revoked. Azure may take up to 30 seconds to honour a new policy; until then writes are
-        answered 403.
+        `folder` limits it to that folder, in accounts with hierarchical namespace only.
+
+        One by the account key is bound to the stored access policy `policy_id` (1 to 64 characters), which holds its
+        terms, so that it can be revoked. Minting again replaces the policy: signatures bound to it get the new end,
+        and work again when it had been revoked. Azure may take up to 30 seconds to honour a new policy; until then
+        writes are answered 403.
+
+        One by an identity holds its terms itself, and lives `delegation_seconds` at most. Minting again makes another.
 
         Raises:
-            ContainerNotFoundError: no such container.
+            ContainerNotFoundError: no such container; not noticed where an identity signs.
             TooManyPoliciesError: the container has its five policies already.
         """
-        terms = self._terms(lifetime_seconds)
-        policy = AccessPolicy(permission="wt" if allow_tags else "w", start=terms.starts_at, expiry=terms.expires_at)
+        permission = "wt" if allow_tags else "w"
+        signer = await self._signers.of(account, key_name=key_name, lifetime_seconds=lifetime_seconds)
+        if not isinstance(signer.key, SharedKey):
+            return _signed(signer, container, permission, folder)
+        await self._policies.set_policy(account, container, policy_id, permission, signer.terms, key_name=key_name)
+        # Setting the policy may have found that the key was rotated.
+        signer = await self._signers.of(account, key_name=key_name, lifetime_seconds=lifetime_seconds)
+        return signer.by_policy(container, policy_id, folder=folder)
 
-        async def set_policy(client: ContainerClient) -> None:
-            policies = {**await _policies(client), policy_id: policy}
-            if len(policies) > MAX_POLICIES:
-                raise TooManyPoliciesError(account=account, container=container, limit=MAX_POLICIES)
-            await client.set_container_access_policy(policies)
+    async def revoke_sas(self, account: str, container: str, *, policy_id: str, key_name: str | None = None) -> None:
+        """End every signature that is bound to the policy; does nothing when policy or container are gone.
 
-        await self._calls.run("Set Container ACL", account, container, set_policy, key_name=key_name)
-        key = await self._account_keys.key_of(account, key_name)
-        return container_policy_sas(account, container, account_key=key, policy_id=policy_id, terms=terms)
+        Nor where an identity signs: its signatures are bound to no policy. They end with their short life, or with
+        the container.
+        """
+        if isinstance(await self._accesses.of(account, key_name), SharedKey):
+            await self._policies.remove(account, container, policy_id, key_name=key_name)
 
     async def mint_read_sas(
         self,
@@ -133,31 +160,21 @@ class ObjectStorage:
         *,
         lifetime_seconds: float,
         blob_name: str | None = None,
+        listing: bool = False,
         key_name: str | None = None,
     ) -> SasToken:
-        """A signature that allows reading one blob, or with no name every blob of the container; not listing."""
-        key = await self._account_keys.key_of(account, key_name)
-        terms = self._terms(lifetime_seconds)
+        """A signature that allows reading one blob, or with no name every blob of the container.
+
+        Listing them only where that is wished.
+        """
+        signer = await self._signers.of(account, key_name=key_name, lifetime_seconds=lifetime_seconds)
         if blob_name is None:
-            return container_read_sas(account, container, account_key=key, terms=terms)
-        return blob_read_sas(account, container, blob_name, account_key=key, terms=terms)
+            return signer.for_container(container, "rl" if listing else "r")
+        return signer.for_blob(container, blob_name, "r")
 
     def forget_key(self, account: str) -> None:
-        """Read the account's key anew next time: for callers whose signature was refused."""
-        self._account_keys.forget(account)
-
-    async def revoke_sas(self, account: str, container: str, *, policy_id: str, key_name: str | None = None) -> None:
-        """End every signature that is bound to the policy; does nothing when policy or container are gone."""
-
-        async def remove_policy(client: ContainerClient) -> None:
-            policies = await _policies(client)
-            if policies.pop(policy_id, None) is not None:
-                await client.set_container_access_policy(policies)
-
-        try:
-            await self._calls.run("Set Container ACL", account, container, remove_policy, key_name=key_name)
-        except (ContainerNotFoundError, ContainerBeingDeletedError):
-            return
+        """Take the account's keys anew next time: for callers whose signature was refused."""
+        self._signers.forget(account)
 
     async def delete_container(
         self, account: str, container: str, *, process_id: str, key_name: str | None = None
@@ -246,10 +263,9 @@ class ObjectStorage:
             ListingPositionInvalidError: the service does not accept the continuation.
         """
         listing = Listing(
-            calls=self._calls,
+            signers=self._signers,
             requests=self._requests,
             endpoints=self._endpoints,
-            clock=self._clock,
             account=account,
             container=container,
             prefix=prefix,
@@ -296,15 +312,11 @@ class ObjectStorage:
 
         return await self._calls.run("Get Container Properties", account, container, owner, key_name=key_name)
 
-    def _terms(self, lifetime_seconds: float) -> SasTerms:
-        return SasTerms.from_now(
-            self._clock.now(), lifetime_seconds=lifetime_seconds, https_only=self._endpoints.is_https
-        )
 
-
-async def _policies(client: ContainerClient) -> dict[str, AccessPolicy]:
-    identifiers = (await client.get_container_access_policy())["signed_identifiers"]
-    return {identifier.id: identifier.access_policy or AccessPolicy() for identifier in identifiers}
+def _signed(signer: SasSigner, container: str, permission: str, folder: str) -> SasToken:
+    if folder:
+        return signer.for_directory(container, folder, permission)
+    return signer.for_container(container, permission)
 
 
 async def _break_lease(client: ContainerClient) -> None:

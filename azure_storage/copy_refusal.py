@@ -9,16 +9,14 @@ answers 500 without a code.
 from collections.abc import Mapping
 from typing import Final
 
-from azure_storage.error_catalogue import error_of, refusal_of, retry_after_seconds
-from azure_storage.errors import (
+from azure_storage.copy_errors import (
     CopyNotSupportedError,
     CopySourceChangedError,
     CopySourceRefusedError,
     CopySourceUnavailableError,
-    Refusal,
-    StorageRefusedError,
-    StorageTransientError,
 )
+from azure_storage.error_catalogue import error_of, refusal_of, retry_after_seconds
+from azure_storage.errors import Refusal, StorageRefusedError, StorageTransientError
 
 PUT_BLOB_FROM_URL: Final = "Put Blob From URL"
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from azure_storage.errors import (
+    AccountKeyNotPermittedError,
     AuthenticationFailedError,
     AuthorizationFailureError,
     AuthorizationPermissionMismatchError,
@@ -55,7 +56,7 @@ _BY_CODE: Final[Mapping[str, type[StorageRefusedError] | type[StorageTransientEr
     "AuthorizationSourceIPMismatch": AuthorizationPermissionMismatchError,
     "InsufficientAccountPermissions": InsufficientAccountPermissionsError,
     "AccountIsDisabled": InsufficientAccountPermissionsError,
-    "KeyBasedAuthenticationNotPermitted": InsufficientAccountPermissionsError,
+    "KeyBasedAuthenticationNotPermitted": AccountKeyNotPermittedError,
     "InvalidBlockList": InvalidBlockListError,
     "InvalidBlobOrBlock": InvalidBlockListError,
     "Md5Mismatch": ChecksumMismatchError,

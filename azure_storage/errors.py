@@ -5,7 +5,6 @@ hold a query string, so no signature.
 """
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 from connector_spi.errors import ConflictError, PermanentError, TransientError
 
@@ -42,8 +41,8 @@ class StorageRefusedError(PermanentError):
     """Storage refused for good. The leaves below are the refusals with a cause that is known."""
 
     code = "StorageRefused"
-    cause: ClassVar[str] = "the storage service refused the request"
-    remedy: ClassVar[str] = "The error code tells why; look it up in the service's list of error codes."
+    cause = "the storage service refused the request"
+    remedy = "The error code tells why; Azure's list of error codes of Blob Storage explains it."
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.described(self.cause, self.remedy))
@@ -54,10 +53,11 @@ class StorageTransientError(TransientError):
     """Storage could not do it now. Never raised itself."""
 
     code = "StorageTransient"
-    cause: ClassVar[str] = "the storage service could not do it now"
+    cause = "the storage service could not do it now"
+    remedy = "It is tried again."
 
     def __init__(self, refusal: Refusal, *, retry_after_seconds: float | None = None) -> None:
-        text = refusal.described(self.cause, "It is tried again.")
+        text = refusal.described(self.cause, self.remedy)
         super().__init__(text, retry_after_seconds=retry_after_seconds)
         self.refusal = refusal
 
@@ -75,7 +75,7 @@ class ContainerNotFoundError(StorageRefusedError):
 
     code = "ContainerNotFound"
     cause = "the container does not exist"
-    remedy = "Check the container's name and the account, or whether it was deleted."
+    remedy = "Check the container's name and the account (upper and lower case count), or whether it was deleted."
 
 
 class ResourceNotFoundError(StorageRefusedError):
@@ -83,7 +83,7 @@ class ResourceNotFoundError(StorageRefusedError):
 
     code = "ResourceNotFound"
     cause = "the storage account, or what was asked of it, does not exist"
-    remedy = "Check the account's name."
+    remedy = "Check the account's name, and the endpoint that is configured for it."
 
 
 class ContainerExistsError(StorageRefusedError):
@@ -130,6 +130,11 @@ class BlobTooLargeError(PermanentError):
     """A blob that must be small is not."""
 
     code = "BlobTooLarge"
+    cause = "a marker, manifest page or another small file of ours is larger than one may be"
+    remedy = (
+        "Look at what lies under that name: it was not written by a connector, or was altered. Transfer again into "
+        "another container or folder."
+    )
 
     def __init__(self, *, resource: str, max_bytes: int) -> None:
         super().__init__(f"{resource} is larger than the {max_bytes} bytes that are accepted here.")
@@ -158,8 +163,8 @@ class AuthenticationFailedError(StorageRefusedError):
     code = "AuthenticationFailed"
     cause = "the account key or the signature was not accepted"
     remedy = (
-        "The key was rotated or is another account's, or the signature was revoked or altered. "
-        "Store the present account key in the vault and check the machine's clock."
+        "The key was rotated, is a stale copy, holds stray white space or is another account's, or the signature was "
+        "revoked or altered. Store the present account key in the vault and check the machine's clock."
     )
 
 
@@ -195,7 +200,10 @@ class AuthorizationFailureError(StorageRefusedError):
 
     code = "AuthorizationFailure"
     cause = "the request is not authorised"
-    remedy = "The signature was revoked, the key is wrong, or the account's network rules keep this machine out."
+    remedy = (
+        "The signature was revoked, the key is wrong, or the account's firewall keeps this machine out: look at the "
+        "account's network rules."
+    )
 
 
 class AuthorizationPermissionMismatchError(StorageRefusedError):
@@ -203,15 +211,59 @@ class AuthorizationPermissionMismatchError(StorageRefusedError):
 
     code = "AuthorizationPermissionMismatch"
     cause = "the signature or identity does not include the permission for this operation"
-    remedy = "Grant that permission, or use the signature for what it was made for."
+    remedy = (
+        "Signature: ask for one that includes it, or use it for what it was made for. Identity: give it the role "
+        "Storage Blob Data Contributor (to read only: Reader) on the account; a new role may need ten minutes."
+    )
+
+
+class IdentityForbiddenError(AuthorizationPermissionMismatchError):
+    """The identity lacks the role for this operation."""
+
+    code = "IdentityForbidden"
+    cause = "the identity does not hold the right to do this"
+    remedy = (
+        "Grant it the role Storage Blob Data Contributor (to provide data only: Reader) on the account or container; "
+        "a new role may need ten minutes."
+    )
+
+
+class DelegationKeyForbiddenError(AuthorizationPermissionMismatchError):
+    """The identity gets no user delegation key, so that it cannot sign."""
+
+    code = "DelegationKeyForbidden"
+    cause = "the identity does not hold the right to get user delegation keys, which signatures are made with"
+    remedy = (
+        "Grant it the role Storage Blob Delegator on the account; Storage Blob Data Contributor and Reader on all of "
+        "the account include it. A new role may need ten minutes."
+    )
+
+
+class IdentityTokenRefusedError(AuthenticationFailedError):
+    """Storage does not accept the identity's token."""
+
+    code = "IdentityTokenRefused"
+    cause = "the token of the identity was not accepted"
+    remedy = (
+        "Check that the identity belongs to the tenant of the account's subscription, that its authority is that of "
+        "the account's cloud, and the machine's clock."
+    )
+
+
+class AccountKeyNotPermittedError(StorageRefusedError):
+    """The account does not let anybody in by its key, nor by signatures made with it."""
+
+    code = "AccountKeyNotPermitted"
+    cause = "the storage account has access by account key switched off, and so by signatures made with one"
+    remedy = "Have its owner configure an identity for the account in place of the key."
 
 
 class InsufficientAccountPermissionsError(StorageRefusedError):
     """The account itself does not allow the operation."""
 
     code = "InsufficientAccountPermissions"
-    cause = "the storage account does not allow this operation (disabled, read-only, or key access switched off)"
-    remedy = "Ask the account's owner to allow it."
+    cause = "the storage account does not allow this operation (disabled or read-only)"
+    remedy = "Allow it in the account's settings, or use an Entra identity where key access is switched off."
 
 
 class InvalidBlockListError(StorageRefusedError):
@@ -220,38 +272,6 @@ class InvalidBlockListError(StorageRefusedError):
     code = "InvalidBlockList"
     cause = "a block of the list is not there: another writer committed this name, or the blocks have lapsed"
     remedy = "The object is staged again from its beginning."
-
-
-class CopySourceRefusedError(StorageRefusedError):
-    """A copy from a URL failed at its source: the destination's service was refused there, or did not find it."""
-
-    code = "CopySourceRefused"
-    cause = "the destination's storage service cannot read the source of the copy"
-    remedy = (
-        "The source or its signature is gone or wrong, or the source account's network rules keep the destination's "
-        "service out. Streaming the bytes through the data plane may still work."
-    )
-
-
-class CopySourceChangedError(SourceChangedError):
-    """A copy from a URL found another source object than the one that was listed, or none."""
-
-    code = "CopySourceChanged"
-
-
-class CopyNotSupportedError(StorageRefusedError):
-    """The destination's service does not make this kind of copy. Streaming does the same."""
-
-    code = "CopyNotSupported"
-    cause = "the destination's storage service does not support this copy"
-    remedy = "Stream the bytes through the data plane instead."
-
-
-class CopySourceUnavailableError(StorageTransientError):
-    """A copy from a URL failed because its source did not answer the destination's service in time, or is busy."""
-
-    code = "CopySourceUnavailable"
-    cause = "the source of the copy did not answer the destination's storage service"
 
 
 class ListingPositionInvalidError(StorageRefusedError):
@@ -267,6 +287,7 @@ class ChecksumMismatchError(StorageTransientError):
 
     code = "ChecksumMismatch"
     cause = "the checksum does not agree with the bytes that arrived"
+    remedy = "It is tried again. When it lasts, something on the way alters bytes: a proxy, or failing memory."
 
 
 class ContainerBeingDeletedError(StorageTransientError):
@@ -274,6 +295,7 @@ class ContainerBeingDeletedError(StorageTransientError):
 
     code = "ContainerBeingDeleted"
     cause = "a container of this name is being deleted"
+    remedy = "It is tried again; the name is free after half a minute or more. Another name is free at once."
 
 
 class StorageBusyError(StorageTransientError):
@@ -282,12 +304,20 @@ class StorageBusyError(StorageTransientError):
     code = "StorageBusy"
     throttled = True
     cause = "the storage service is busy or failed"
+    remedy = "It is tried again. When it lasts, look at the account's metrics, and lower what runs in parallel."
 
 
 class StorageUnavailableError(TransientError):
     """No answer, or one that broke off: connection, name resolution or time-out."""
 
     code = "StorageUnavailable"
+    cause = (
+        "no answer of the storage service, or one that broke off: connection, name resolution, certificate or time-out"
+    )
+    remedy = (
+        "It is tried again. Check `storage.endpoint_template` or the account's `endpoint`, DNS, proxy and firewall, "
+        "and for a private certificate `storage.ca_file`."
+    )
 
     def __init__(self, *, operation: str, resource: str, problem: str) -> None:
         super().__init__(f"{operation} of {resource}: no complete answer ({problem}). It is tried again.")
@@ -297,6 +327,14 @@ class AccountKeyMalformedError(PermanentError):
     """What the vault holds under the alias is not an account key."""
 
     code = "AccountKeyMalformed"
+    cause = (
+        "what the vault holds under the alias is no account key: cut off, with white space inside, or a connection "
+        "string or SAS in its place"
+    )
+    remedy = (
+        "Copy the key again (`az storage account keys list --account-name NAME`) and store it: `connector vault set "
+        "ALIAS --config FILE`."
+    )
 
     def __init__(self, *, alias: str) -> None:
         super().__init__(
@@ -310,6 +348,8 @@ class SasMalformedError(PermanentError):
     """What should be a SAS is not. Never shows the value."""
 
     code = "SasMalformed"
+    cause = "what should be a shared access signature is not one, or lacks a part that is needed"
+    remedy = "Ask its issuer for a new one; it is the query string alone, with sv, sig and se."
 
     def __init__(self, *, problem: str) -> None:
         super().__init__(f"The shared access signature cannot be used: {problem}. Ask its issuer for a new one.")
@@ -319,6 +359,10 @@ class TooManyPoliciesError(PermanentError):
     """The container has no room for another stored access policy."""
 
     code = "TooManyPolicies"
+    cause = "the container has five stored access policies, which is Azure's limit"
+    remedy = (
+        "List them (`az storage container policy list`) and remove what no transfer needs, or name another container."
+    )
 
     def __init__(self, *, account: str, container: str, limit: int) -> None:
         super().__init__(
@@ -331,6 +375,11 @@ class MarkerMalformedError(PermanentError):
     """A marker or manifest page does not follow its format."""
 
     code = "MarkerMalformed"
+    cause = "a marker or manifest page in the container does not follow its format"
+    remedy = (
+        "Look whether something else writes into the transfer's container; then transfer again into another container"
+        " or folder."
+    )
 
     def __init__(self, *, name: str, problem: str) -> None:
         super().__init__(f"{name} does not follow its format: {problem}.")

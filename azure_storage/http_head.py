@@ -25,6 +25,11 @@ class HttpError(TransientError):
     """There is no complete, well-formed answer. Its text holds nothing that was sent."""
 
     code = "HttpAnswerIncomplete"
+    cause = "there is no complete, well-formed answer of HTTP"
+    remedy = (
+        "It is tried again. When it lasts, see what stands between: a proxy, a load balancer, or a port that speaks "
+        "something else (http for https)."
+    )
 
 
 class Headers(Mapping[str, str]):

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Final
 from urllib.parse import quote, urlencode
 
-from azure_storage.account_calls import AccountCalls
+from azure_storage.account_signers import AccountSigners
 from azure_storage.endpoints import StorageEndpoints
 from azure_storage.errors import (
     AuthorizationFailureError,
@@ -16,9 +16,8 @@ from azure_storage.errors import (
 )
 from azure_storage.listed_object import ListedPage
 from azure_storage.listing_xml import parsed_page
-from azure_storage.service_sas import SasTerms, container_list_sas
+from azure_storage.sas_signing import SasSigner
 from azure_storage.signed_requests import SignedRequests, unavailable
-from connector_spi.clock import Clock
 
 _OPERATION: Final = "List Blobs"
 _SIGNATURE_SECONDS: Final = 900.0
@@ -41,10 +40,9 @@ class Tags(Enum):
 class Listing:
     """The blobs of one container whose names start with a prefix."""
 
-    calls: AccountCalls
+    signers: AccountSigners
     requests: SignedRequests
     endpoints: StorageEndpoints
-    clock: Clock
     account: str
     container: str
     prefix: str
@@ -68,11 +66,8 @@ class Listing:
     async def _page(self, continuation: str | None, *, with_tags: bool) -> ListedPage:
         query = self._query(continuation, with_tags=with_tags)
 
-        async def page(key: str) -> ListedPage:
-            terms = SasTerms.from_now(
-                self.clock.now(), lifetime_seconds=_SIGNATURE_SECONDS, https_only=self.endpoints.is_https
-            )
-            token = container_list_sas(self.account, self.container, account_key=key, terms=terms, tags=with_tags)
+        async def page(signer: SasSigner) -> ListedPage:
+            token = signer.for_container(self.container, "lt" if with_tags else "l")
             url = token.applied_to(self.endpoints.container_url(self.account, self.container))
             answer = await self.requests.send("GET", url, _OPERATION, _OK, headers={}, query=query)
             try:
@@ -81,7 +76,9 @@ class Listing:
                 raise unavailable(_OPERATION, url, str(error)) from error
 
         try:
-            return await self.calls.keyed(self.account, page, key_name=self.key_name)
+            return await self.signers.signed(
+                self.account, page, key_name=self.key_name, lifetime_seconds=_SIGNATURE_SECONDS
+            )
         except StorageRefusedError as error:
             if continuation is not None and error.refusal.status == _BAD_REQUEST:
                 raise ListingPositionInvalidError(error.refusal) from error

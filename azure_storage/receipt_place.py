@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 from azure_storage.containers import ObjectStorage
+from azure_storage.listed_object import ListedObject
 from azure_storage.markers import is_marker
+from azure_storage.placement_record import PLACED_BY_METADATA
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,14 @@ class PlacedObject:
     """Its version, where the place knows such a thing."""
     content_md5: bytes | None = None
     """What the place says of its content, where it says anything."""
+    placed_by: str = ""
+    """Mark of the transfer that moved it here, where it was moved (`azure_storage.placement_record`)."""
+
+    @classmethod
+    def of(cls, listed: ListedObject, name: str) -> Self:
+        """A listed blob, under its name relative to the place."""
+        mark = listed.metadata.get(PLACED_BY_METADATA, "")
+        return cls(name, listed.size_bytes, listed.etag, listed.content_md5, mark)
 
 
 class ReceiptPlace(Protocol):
@@ -64,4 +74,4 @@ class StoragePlace:
         async for found in self._storage.list_objects(*self._place, prefix=self._root, key_name=self._key_name):
             name = found.name.removeprefix(self._root)
             if not is_marker(name):
-                yield PlacedObject(name, found.size_bytes, found.etag, found.content_md5)
+                yield PlacedObject.of(found, name)

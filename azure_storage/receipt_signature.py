@@ -33,6 +33,11 @@ class ReceiptKeyError(PermanentError):
     """A key cannot be used for receipts. Never shows the key."""
 
     code = "ReceiptKey"
+    cause = "a key for receipts is not the PEM of a P-256 key"
+    remedy = (
+        "Make one with `connector identity create --config FILE`; counterparties get what `connector identity show` "
+        "prints, as `public_key_file` of `[[counterparties]]`."
+    )
 
 
 def signing_key(pem: str, *, name: str) -> EllipticCurvePrivateKey:

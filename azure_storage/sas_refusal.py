@@ -86,8 +86,10 @@ def _by_dates(token: SasToken, clocks: Sequence[datetime]) -> tuple[type[Storage
 
 
 def _remaining(error: StorageRefusedError, token: SasToken) -> str:
-    causes = ["the signature does not match (altered, for another resource, or its account key was rotated)"]
-    if "si" in parse_qs(token.query):
+    terms = parse_qs(token.query)
+    stale = "its user delegation key was revoked" if "skoid" in terms else "its account key was rotated"
+    causes = [f"the signature does not match (altered, for another resource, or {stale})"]
+    if "si" in terms:
         causes.insert(0, "the signature was revoked or has ended (its stored access policy is gone or was changed)")
     if token.expires_at is None:
         causes.append("it has expired (its end is not known here)")

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 import aiohttp
+from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError, HttpResponseError
 from azure.core.pipeline.transport import AioHttpTransport, AsyncHttpResponse
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
+from azure_storage.account_access import AccountAccess, SharedKey
 from azure_storage.endpoints import StorageEndpoints
 from azure_storage.error_catalogue import error_of
 from azure_storage.errors import StorageUnavailableError
@@ -22,14 +24,14 @@ from azure_storage.session import STORAGE_API_VERSION, StorageSession
 _CONNECT_SECONDS: Final = 10
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True)
 class _AccountClient:
-    key: str
+    access: AccountAccess
     client: BlobServiceClient
 
 
 class SdkClients:
-    """One service client per account, made anew when the account's key changes."""
+    """One service client per account, made anew when what opens the account changes."""
 
     def __init__(self, endpoints: StorageEndpoints, session: StorageSession, *, read_timeout_seconds: float) -> None:
         self._endpoints = endpoints
@@ -37,24 +39,34 @@ class SdkClients:
         self._transport = AioHttpTransport(session=session.sdk, session_owner=False)
         self._accounts: dict[str, _AccountClient] = {}
 
-    def container(self, account: str, container: str, key: str) -> ContainerClient:
-        """A client for the container that signs with this account key (base64 text)."""
-        known = self._accounts.get(account)
-        if known is None or known.key != key:
-            known = _AccountClient(key, self._service_client(account, key))
-            self._accounts[account] = known
-        return known.client.get_container_client(container)
+    def container(self, account: str, container: str, access: AccountAccess) -> ContainerClient:
+        """A client for the container that signs with the account key, or sends the identity's tokens."""
+        return self.service(account, access).get_container_client(container)
 
-    def _service_client(self, account: str, key: str) -> BlobServiceClient:
+    def service(self, account: str, access: AccountAccess) -> BlobServiceClient:
+        """The same for the account."""
+        known = self._accounts.get(account)
+        if known is None or known.access != access:
+            known = _AccountClient(access, self._service_client(account, access))
+            self._accounts[account] = known
+        return known.client
+
+    def _service_client(self, account: str, access: AccountAccess) -> BlobServiceClient:
         return BlobServiceClient(
             self._endpoints.account_url(account),
-            credential={"account_name": account, "account_key": key},
+            credential=_credential(account, access),
             transport=self._transport,
             api_version=STORAGE_API_VERSION,
             retry_total=0,
             connection_timeout=_CONNECT_SECONDS,
             read_timeout=self._read_timeout_seconds,
         )
+
+
+def _credential(account: str, access: AccountAccess) -> dict[str, str] | AsyncTokenCredential:
+    if isinstance(access, SharedKey):
+        return {"account_name": account, "account_key": access.account_key}
+    return access.credential
 
 
 @contextmanager

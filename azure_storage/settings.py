@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 _Alias = Annotated[str, StringConstraints(max_length=200, pattern=r"^[A-Za-z0-9._/-]+$")]
 
+_Container = Annotated[str, StringConstraints(max_length=63, pattern=r"^[a-z0-9](-?[a-z0-9]){2,62}$")]
+
 
 class StorageAccountSettings(BaseModel):
     """One account, and what opens it: one of an identity, a key and a connection string. Nothing else is tried."""
@@ -20,15 +22,20 @@ class StorageAccountSettings(BaseModel):
     """Vault alias of the account key."""
     connection_string_alias: _Alias | None = None
     """Vault alias of a connection string."""
+    connection_string_env: Annotated[str, StringConstraints(min_length=1)] | None = None
+    """Name of an environment variable that holds a connection string. It is read once, so it cannot be rotated."""
     endpoint: Annotated[str, StringConstraints(pattern=r"^https?://[^?#\s]+$", max_length=253)] | None = None
-    """The account's Blob address, where it is not that of the template."""
+    """The account's Blob address, where it is not that of its connection string or of the template."""
+    default_container: _Container | None = None
+    """The container of sources in this account that name none. Destinations without one get one of their own."""
     hierarchical_namespace: bool = False
     """Data Lake Storage Gen2: a SAS may then be limited to a directory."""
 
     @model_validator(mode="after")
     def _one_access(self) -> Self:
-        if sum(way is not None for way in (self.identity, self.key_alias, self.connection_string_alias)) != 1:
-            raise ValueError("set exactly one of identity, key_alias and connection_string_alias")
+        ways = (self.identity, self.key_alias, self.connection_string_alias, self.connection_string_env)
+        if sum(way is not None for way in ways) != 1:
+            raise ValueError("set exactly one of identity, key_alias, connection_string_alias, connection_string_env")
         return self
 
 

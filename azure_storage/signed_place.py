@@ -74,7 +74,7 @@ class SignedPlace:
                 listed = listed_object(blob)
                 name = listed.name.removeprefix(self._root)
                 if not is_directory_stub(listed) and not is_marker(name):
-                    yield PlacedObject(name, listed.size_bytes, listed.etag, listed.content_md5)
+                    yield PlacedObject.of(listed, name)
 
     async def content(self, found: PlacedObject) -> AsyncIterator[bytes | bytearray]:
         """The content of this very version, chunk by chunk, the next one on its way.

@@ -8,7 +8,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from azure_storage.endpoints import StorageEndpoints
+from connector_cli.azure_checks import azure_problems
 from connector_cli.configuration import InvalidConfigurationError, counterparties_of
 from connector_cli.needed_secrets import signed_token_problems
 from connector_cli.settings import EMBEDDED_ID, ConnectorSettings, ListenerSection, is_loopback
@@ -48,7 +48,7 @@ def check_for_connector(settings: ConnectorSettings) -> None:
         *_identity(settings),
         *_data_planes(settings),
         *_networks(settings),
-        *_storage(settings),
+        *azure_problems(settings),
     ]
     if problems:
         raise InvalidConfigurationError(problems)
@@ -60,7 +60,11 @@ def check_for_data_plane(settings: ConnectorSettings) -> None:
     Raises:
         InvalidConfigurationError: all that is wrong.
     """
-    problems = [*_listeners(listeners_of_data_plane(settings)), *_storage(settings), *signed_token_problems(settings)]
+    problems = [
+        *_listeners(listeners_of_data_plane(settings)),
+        *azure_problems(settings),
+        *signed_token_problems(settings),
+    ]
     if problems:
         raise InvalidConfigurationError(problems)
 
@@ -135,13 +139,6 @@ def _networks(settings: ConnectorSettings) -> Iterator[ConfigurationError]:
                 problem=f"is not a network: {error}",
                 remedy='Write it like "10.0.0.0/8".',
             )
-
-
-def _storage(settings: ConnectorSettings) -> Iterator[ConfigurationError]:
-    try:
-        StorageEndpoints(settings.storage.endpoint_template)
-    except ConfigurationError as error:
-        yield error
 
 
 def _is_p256_key(pem: str) -> bool:

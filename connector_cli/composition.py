@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import secrets
 import socket
 from collections.abc import AsyncIterator, Mapping
@@ -23,18 +22,20 @@ from connector_cli.checks import (
 )
 from connector_cli.configuration import counterparties_of
 from connector_cli.needed_secrets import check_secrets, secrets_of_connector, secrets_of_data_plane
+from connector_cli.opened_vault import OpenedVault, opened_vault
 from connector_cli.serving import Listener, bound_socket, private_socket, serve, stop_on_signal
 from connector_cli.settings import EMBEDDED_ID, ConnectorSettings, DataPlaneSection, ListenerSection, ProtocolSection
+from connector_cli.storage_start import with_located_storage
 from connector_spi.clock import SystemClock
 from connector_spi.errors import SecretNotFoundError
 from connector_spi.vault import Vault
+from connector_spi.vault_access import resolved
 from control_plane.bootstrap import ControlPlane, build_control_plane
 from control_plane.protocol_api.versions import version_route
 from control_plane.settings import ControlPlaneSettings, DataPlaneEndpointSettings
 from data_plane.bootstrap import DataPlane, build_data_plane
 from data_plane.settings import DataPlaneSettings
 from management_api.app import create_app
-from vault_adapters.factory import open_vault
 
 logger = logging.getLogger(__name__)
 
@@ -92,17 +93,23 @@ def control_plane_settings(settings: ConnectorSettings) -> ControlPlaneSettings:
 async def _connector(settings: ConnectorSettings, plane_settings: ControlPlaneSettings) -> None:
     async with stop_on_signal() as stop, AsyncExitStack() as stack:
         sockets = {name: _socket(name, section, stack) for name, section in listeners_of(settings).items()}
-        vault = _opened_vault(settings, stack)
+        actor = f"connector {plane_settings.participant_id}"
+        opened = await stack.enter_async_context(opened_vault(settings, actor=actor))
+        vault = opened.vault
         await check_secrets(settings, vault, secrets_of_connector(settings))
+        settings = await with_located_storage(settings, vault)
+        plane_settings = plane_settings.model_copy(update={"storage": settings.storage})
         listeners: list[Listener] = []
         if settings.embedded_data_plane:
-            endpoint, own = await _embedded_data_plane(settings, vault, sockets, stack)
+            endpoint, own = await _embedded_data_plane(settings, opened, sockets, stack)
             listeners += own
             data_planes = (*plane_settings.data_planes, endpoint)
             plane_settings = plane_settings.model_copy(update={"data_planes": data_planes})
         elif not plane_settings.data_planes:
             logger.info("no data plane is configured: this connector can receive data, and provide none")
-        plane = await stack.enter_async_context(build_control_plane(plane_settings, vault=vault, clock=SystemClock()))
+        plane = await stack.enter_async_context(
+            build_control_plane(plane_settings, vault=vault, clock=SystemClock(), entra=opened.identities)
+        )
         apps = {
             "management": _management_app(settings, plane, vault),
             "protocol": _mounted(settings.protocol, plane),
@@ -114,7 +121,7 @@ async def _connector(settings: ConnectorSettings, plane_settings: ControlPlaneSe
 
 def _management_app(settings: ConnectorSettings, plane: ControlPlane, vault: Vault) -> FastAPI:
     async def api_key() -> str:
-        return await vault.resolve(settings.management.api_key_alias)
+        return await resolved(vault, settings.management.api_key_alias, purpose="check an API key")
 
     open_to_all = settings.management.insecure_no_auth
     return create_app(plane, api_key=None if open_to_all else api_key, base_path=settings.management.path)
@@ -123,10 +130,12 @@ def _management_app(settings: ConnectorSettings, plane: ControlPlane, vault: Vau
 async def _data_plane(settings: ConnectorSettings) -> None:
     async with stop_on_signal() as stop, AsyncExitStack() as stack:
         sockets = {name: _socket(name, each, stack) for name, each in listeners_of_data_plane(settings).items()}
-        vault = _opened_vault(settings, stack)
-        await check_secrets(settings, vault, secrets_of_data_plane(settings))
+        actor = f"data-plane {settings.data_plane.data_plane_id}"
+        opened = await stack.enter_async_context(opened_vault(settings, actor=actor))
+        await check_secrets(settings, opened.vault, secrets_of_data_plane(settings))
+        settings = await with_located_storage(settings, opened.vault)
         own = settings.data_plane.to_data_plane(settings.storage)
-        plane = await stack.enter_async_context(_running_data_plane(own, vault))
+        plane = await stack.enter_async_context(_running_data_plane(own, opened))
         listener = Listener(name="data plane", app=plane.app, socket=sockets["data_plane"])
         await serve([listener, *_public_listener(plane, sockets)], stop)
 
@@ -138,10 +147,10 @@ def _public_listener(plane: DataPlane, sockets: Mapping[str, socket.socket]) -> 
 
 
 async def _embedded_data_plane(
-    settings: ConnectorSettings, vault: Vault, sockets: Mapping[str, socket.socket], stack: AsyncExitStack
+    settings: ConnectorSettings, opened: OpenedVault, sockets: Mapping[str, socket.socket], stack: AsyncExitStack
 ) -> tuple[DataPlaneEndpointSettings, list[Listener]]:
     """The data plane in this process, behind a Unix socket: the same messages as to any other."""
-    await _ensure_token(vault, EMBEDDED_TOKEN_ALIAS)
+    await _ensure_token(opened.vault, EMBEDDED_TOKEN_ALIAS)
     own = settings.data_plane.to_data_plane(
         settings.storage,
         control_plane_url=settings.signaling.local_url,
@@ -151,7 +160,7 @@ async def _embedded_data_plane(
         insecure_no_auth=False,
     )
     path, bound = stack.enter_context(private_socket())
-    plane = await stack.enter_async_context(_running_data_plane(own, vault))
+    plane = await stack.enter_async_context(_running_data_plane(own, opened))
     endpoint = DataPlaneEndpointSettings(
         id=EMBEDDED_ID,
         url="http://data-plane",
@@ -179,10 +188,10 @@ def _receipt_key_alias(settings: ConnectorSettings) -> str:
 
 
 @asynccontextmanager
-async def _running_data_plane(settings: DataPlaneSettings, vault: Vault) -> AsyncIterator[DataPlane]:
+async def _running_data_plane(settings: DataPlaneSettings, opened: OpenedVault) -> AsyncIterator[DataPlane]:
     """The data plane while its workers run."""
     async with (
-        build_data_plane(settings, vault=vault, clock=SystemClock()) as plane,
+        build_data_plane(settings, vault=opened.vault, clock=SystemClock(), entra=opened.identities) as plane,
         plane.app.router.lifespan_context(plane.app),
     ):
         yield plane
@@ -190,15 +199,9 @@ async def _running_data_plane(settings: DataPlaneSettings, vault: Vault) -> Asyn
 
 async def _ensure_token(vault: Vault, alias: str) -> None:
     try:
-        await vault.resolve(alias)
+        await resolved(vault, alias, purpose="start")
     except SecretNotFoundError:
         await vault.store(alias, secrets.token_urlsafe(32))
-
-
-def _opened_vault(settings: ConnectorSettings, stack: AsyncExitStack) -> Vault:
-    vault = open_vault(settings.vault, os.environ)
-    stack.push_async_callback(vault.aclose)
-    return vault
 
 
 def _socket(name: str, section: ListenerSection | DataPlaneSection, stack: AsyncExitStack) -> socket.socket:

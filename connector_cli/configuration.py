@@ -7,9 +7,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
+from connector_cli.azure_environment import with_azure_environment
+from connector_cli.setting_paths import placed_database, with_absolute_paths
+from connector_cli.setting_places import known_keys, written_place
 from connector_cli.settings import (
     ENVIRONMENT_PREFIX,
     NESTED_DELIMITER,
@@ -18,9 +21,7 @@ from connector_cli.settings import (
 )
 from connector_spi.errors import ConfigurationError, PermanentError
 from control_plane.settings import CounterpartySettings
-from vault_adapters.settings import LocalVaultSettings, MemoryVaultSettings, VaultSettings
 
-_SQLITE: Final = "sqlite:///"
 _UNTITLED: Final = {"missing": "is missing", "extra_forbidden": "is not a known setting"}
 
 
@@ -28,6 +29,11 @@ class InvalidConfigurationError(PermanentError):
     """The configuration cannot be used; `problems` holds every reason, each with its key."""
 
     code = "InvalidConfiguration"
+    cause = "the configuration has problems, each of which is named with its key"
+    remedy = (
+        "Correct them and run `connector config check --config FILE`; environment variables (CONNECTOR_TABLE__KEY) "
+        "count before the file."
+    )
 
     def __init__(self, problems: Sequence[ConfigurationError]) -> None:
         super().__init__("\n".join(problem.message for problem in problems))
@@ -50,6 +56,10 @@ def load_settings(file: Path) -> ConnectorSettings:
         raise InvalidConfigurationError([*unknown, _environment_problem(error)]) from None
     if unknown:
         raise InvalidConfigurationError(unknown)
+    try:
+        settings = with_azure_environment(settings, os.environ)
+    except ConfigurationError as error:
+        raise InvalidConfigurationError([error]) from None
     return _placed(settings, file.resolve().parent)
 
 
@@ -96,12 +106,12 @@ def _unknown_variables() -> Iterable[ConfigurationError]:
 
 def _problems(error: ValidationError) -> Iterable[ConfigurationError]:
     for detail in error.errors(include_input=False, include_url=False):
-        location = _without_union_tag(detail["loc"])
+        location = detail["loc"]
         remedy = ""
         if detail["type"] == "extra_forbidden":
-            remedy = _suggestion(str(location[-1]), _known_keys(location[:-1]))
+            remedy = _suggestion(str(location[-1]), known_keys(location[:-1]))
         problem = _UNTITLED.get(detail["type"]) or _sentence(detail["msg"])
-        yield ConfigurationError(key=_dotted(location), problem=problem, remedy=remedy)
+        yield ConfigurationError(key=written_place(location), problem=problem, remedy=remedy)
 
 
 def _environment_problem(error: SettingsError) -> ConfigurationError:
@@ -115,39 +125,6 @@ def _sentence(text: str) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _without_union_tag(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    """Pydantic puts the chosen kind of vault between the table and its key."""
-    return (location[0], *location[2:]) if location[0] == "vault" and len(location) > 1 else location
-
-
-def _dotted(location: tuple[int | str, ...]) -> str:
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
-    return text.removeprefix(".")
-
-
-def _known_keys(location: tuple[int | str, ...]) -> list[str]:
-    """The keys that a table may hold."""
-    model: type[BaseModel] | None = ConnectorSettings
-    names = [part for part in location if isinstance(part, str)]
-    if names:
-        model = _TABLES.get(names[0])
-    if model is None:
-        return sorted({*LocalVaultSettings.model_fields, *MemoryVaultSettings.model_fields}) if names else []
-    return sorted(model.model_fields)
-
-
-def _table_models() -> dict[str, type[BaseModel]]:
-    single = {
-        name: type(field.default)
-        for name, field in ConnectorSettings.model_fields.items()
-        if isinstance(field.default, BaseModel)
-    }
-    return {**single, "counterparties": CounterpartySection}
-
-
-_TABLES: Final = _table_models()
-
-
 def _suggestion(name: str, known: Sequence[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1)
     if close:
@@ -156,36 +133,15 @@ def _suggestion(name: str, known: Sequence[str]) -> str:
 
 
 def _placed(settings: ConnectorSettings, folder: Path) -> ConnectorSettings:
-    """The settings with every path absolute."""
-    data_plane = settings.data_plane
+    """The settings with every path absolute, those in database addresses included."""
+    settings = with_absolute_paths(settings, folder)
+    own = settings.data_plane
     return settings.model_copy(
         update={
-            "vault": _placed_vault(settings.vault, folder),
-            "database": settings.database.model_copy(update={"url": _placed_database(settings.database.url, folder)}),
-            "data_plane": data_plane.model_copy(
-                update={"database_url": _placed_database(data_plane.database_url, folder)}
-            ),
-            "counterparties": tuple(_placed_counterparty(c, folder) for c in settings.counterparties),
+            "database": settings.database.model_copy(update={"url": placed_database(settings.database.url, folder)}),
+            "data_plane": own.model_copy(update={"database_url": placed_database(own.database_url, folder)}),
         }
     )
-
-
-def _placed_vault(vault: VaultSettings, folder: Path) -> VaultSettings:
-    if not isinstance(vault, LocalVaultSettings):
-        return vault
-    key_file = folder / vault.key_file if vault.key_file else None
-    return vault.model_copy(update={"file": folder / vault.file, "key_file": key_file})
-
-
-def _placed_database(url: str, folder: Path) -> str:
-    path = url.removeprefix(_SQLITE)
-    return f"{_SQLITE}{folder / path}" if url.startswith(_SQLITE) and path and not path.startswith(":") else url
-
-
-def _placed_counterparty(counterparty: CounterpartySection, folder: Path) -> CounterpartySection:
-    if counterparty.public_key_file is None:
-        return counterparty
-    return counterparty.model_copy(update={"public_key_file": folder / counterparty.public_key_file})
 
 
 def _public_key(counterparty: CounterpartySection, key: str) -> str | None:

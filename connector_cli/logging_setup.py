@@ -21,6 +21,8 @@ _TALKATIVE: Final = (
     "uvicorn",
 )
 """Libraries whose informative records tell of every call, some with whole addresses."""
+_AUDIT: Final = "connector.audit"
+"""Records of this logger and those below it are written at every level; `[vault] audit` turns them off."""
 
 
 def set_up_logging(level: str, style: Literal["json", "text"]) -> None:
@@ -32,6 +34,7 @@ def set_up_logging(level: str, style: Literal["json", "text"]) -> None:
     logging.root.setLevel(level)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.root.level))
+    logging.getLogger(_AUDIT).setLevel(min(logging.INFO, logging.root.level))
     logging.captureWarnings(True)
 
 

@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from connector_cli.commands import config, contracts, identity, negotiations, processes, pulls, transfers, vault, verify
+from connector_cli.commands import (
+    config,
+    contracts,
+    explain,
+    identity,
+    negotiations,
+    processes,
+    pulls,
+    transfers,
+    vault,
+    verify,
+)
 
 app = typer.Typer(
     name="connector",
@@ -17,7 +28,7 @@ app = typer.Typer(
 
     Prepare: vault init, identity create, vault set, config check. Start: run, data-plane. Use: catalog, negotiate,
     negotiation, transfer, status, deprovision, and for pulls fetch, address, complete; these call a running
-    connector, which CONNECTOR_URL and CONNECTOR_API_KEY name.
+    connector, which CONNECTOR_URL and CONNECTOR_API_KEY name. When something fails: explain CODE.
 
     See it work first: connector demo
     """,
@@ -41,6 +52,7 @@ app.command("fetch", rich_help_panel=_USE)(pulls.fetch)
 app.command("complete", rich_help_panel=_USE)(pulls.complete)
 app.command("deprovision", rich_help_panel=_USE)(transfers.deprovision)
 app.command("verify", rich_help_panel=_USE)(verify.verify)
+app.command("explain", rich_help_panel=_USE)(explain.explain)
 
 
 def _print_version(wanted: bool) -> None:

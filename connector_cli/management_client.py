@@ -20,6 +20,11 @@ class ManagementError(PermanentError):
     """The management API refused, or what was asked of it ended badly (then `status` is 0)."""
 
     code = "Management"
+    cause = "the management API refused, or what was asked of it ended badly"
+    remedy = (
+        "The message holds the connector's reason. 401: set CONNECTOR_API_KEY to the key under "
+        "`management.api_key_alias`."
+    )
 
     def __init__(self, message: str, *, status: int) -> None:
         super().__init__(message)
@@ -30,6 +35,11 @@ class UnreachableError(ManagementError):
     """The management API did not answer, or what answered is none."""
 
     code = "Unreachable"
+    cause = "nothing answered at the address of the management API, or something else did"
+    remedy = (
+        "Start it with `connector run --config FILE`, and compare CONNECTOR_URL (path included) with "
+        "`management.host`, `management.port` and `management.path`."
+    )
 
 
 class ManagementClient:
@@ -194,5 +204,9 @@ def _problem(response: httpx.Response) -> str:
         details = response.json()
     except ValueError:
         details = []
-    texts = [str(d.get("message")) for d in details if isinstance(d, dict)] if isinstance(details, list) else []
+    texts = [_told(detail) for detail in details if isinstance(detail, dict)] if isinstance(details, list) else []
     return "; ".join(texts) or f"The connector answered {response.status_code}."
+
+
+def _told(detail: dict[str, Any]) -> str:
+    return " ".join(str(part) for part in (detail.get("message"), detail.get("remedy")) if part)

@@ -5,17 +5,19 @@ from typing import Final
 
 from connector_cli.configuration import InvalidConfigurationError
 from connector_cli.settings import ConnectorSettings
-from connector_spi.errors import ConfigurationError
+from connector_spi.errors import ConfigurationError, SecretNotFoundError
 from connector_spi.vault import Vault
+from connector_spi.vault_access import resolved
 from control_plane.bootstrap.identity_rules import needs_signing_key
 from control_plane.settings import DataPlaneEndpointSettings
+from entra_identity.settings import ClientSecretSettings
 
 _SIGNING_KEY: Final = "identity.signing_key_alias"
 
 
 def secrets_of_connector(settings: ConnectorSettings) -> dict[str, str]:
     """The vault aliases without which `connector run` cannot do its work, by setting."""
-    found = _of_identity(settings)
+    found = _of_identity(settings) | _of_azure(settings)
     if not settings.management.insecure_no_auth:
         found["management.api_key_alias"] = settings.management.api_key_alias
     for index, plane in enumerate(settings.data_planes):
@@ -36,17 +38,20 @@ def secrets_of_data_plane(settings: ConnectorSettings) -> dict[str, str]:
     }
     if tokens.token_endpoint:
         found["data_plane.control_plane_tokens.client_secret_alias"] = tokens.client_secret_alias
-    return _named(found | _of_registrations(settings))
+    return _named(found | _of_registrations(settings)) | _of_azure(settings)
 
 
 async def check_secrets(settings: ConnectorSettings, vault: Vault, wanted: Mapping[str, str]) -> None:
-    """Check that the vault holds what it must; looks at aliases, never at values.
+    """Check that the vault holds what it must.
+
+    Each secret is read, and its value dropped: not every vault lists what an operator put into it by hand, and a secret
+    that is there but may not be read shows now and not in the middle of a transfer.
 
     Raises:
         InvalidConfigurationError: all that is missing, by setting.
         VaultForbiddenError, VaultUnavailableError: the vault did not tell.
     """
-    there = frozenset(await vault.aliases())
+    absent = {alias for alias in set(wanted.values()) if not await _is_there(vault, alias)}
     problems = [
         ConfigurationError(
             key=setting,
@@ -56,10 +61,18 @@ async def check_secrets(settings: ConnectorSettings, vault: Vault, wanted: Mappi
             else f"Store it with `connector vault set {alias}`.",
         )
         for setting, alias in wanted.items()
-        if alias not in there
+        if alias in absent
     ]
     if problems:
         raise InvalidConfigurationError(problems)
+
+
+async def _is_there(vault: Vault, alias: str) -> bool:
+    try:
+        await resolved(vault, alias, purpose="check at the start")
+    except SecretNotFoundError:
+        return False
+    return True
 
 
 def signed_token_problems(settings: ConnectorSettings) -> Iterator[ConfigurationError]:
@@ -97,6 +110,19 @@ def _of_identity(settings: ConnectorSettings) -> dict[str, str]:
     if own.mode == "oauth2" and own.oauth2 is not None:
         found["identity.oauth2.client_secret_alias"] = own.oauth2.client_secret_alias
     return found
+
+
+def _of_azure(settings: ConnectorSettings) -> dict[str, str]:
+    """What opens the storage accounts that the settings list, and the secrets of identities."""
+    found: dict[str, str] = {}
+    for index, account in enumerate(settings.storage.accounts):
+        table = f"storage.accounts[{index}]"
+        found[f"{table}.key_alias"] = account.key_alias or ""
+        found[f"{table}.connection_string_alias"] = account.connection_string_alias or ""
+    for name, identity in settings.azure_identities.items():
+        if isinstance(identity, ClientSecretSettings):
+            found[f"azure_identities.{name}.client_secret_alias"] = identity.client_secret_alias or ""
+    return _named(found)
 
 
 def _of_endpoint(table: str, plane: DataPlaneEndpointSettings) -> dict[str, str]:

@@ -94,7 +94,10 @@ def _hint(error: ConnectorError) -> str:
         return f"\n  connector vault set {error.alias} --config FILE"
     if isinstance(error, ManagementError) and error.status == _UNAUTHORIZED:
         return "\n  Set CONNECTOR_API_KEY to the key of the management API."
-    return ""
+    if isinstance(error, ManagementError) or not error.advice:
+        # The connector's answer brings its own remedy.
+        return ""
+    return f"\n  {error.advice}"
 
 
 def _first_reason(group: BaseExceptionGroup[BaseException]) -> ConnectorError | None:

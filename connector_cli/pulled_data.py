@@ -23,6 +23,11 @@ class FetchError(PermanentError):
     """The provider did not give the data, or it cannot be stored here."""
 
     code = "Fetch"
+    cause = "the provider did not give the data, or it cannot be stored here"
+    remedy = (
+        "Look whether the transfer still runs (`connector status ID`) and its token is fresh (`connector address "
+        "ID`); then check the folder's room and rights."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from azure_storage.settings import AzureStorageSettings
 from control_plane.settings import (
     Alias,
     CatalogSettings,
@@ -27,6 +28,7 @@ from control_plane.settings import (
     Url,
 )
 from data_plane.settings import DataPlaneSettings
+from entra_identity.settings import EntraIdentitySettings
 from vault_adapters.settings import VaultSettings
 
 ENVIRONMENT_PREFIX = "CONNECTOR_"
@@ -53,6 +55,7 @@ def _checked_path(path: str) -> str:
 
 Host = Annotated[str, StringConstraints(min_length=1, max_length=253)]
 Port = Annotated[int, Field(ge=1, le=65535)]
+IdentityName = Annotated[str, StringConstraints(max_length=128, pattern=r"^[A-Za-z0-9._/-]+$")]
 UrlPath = Annotated[
     str, StringConstraints(max_length=256, pattern=r"^[A-Za-z0-9._~/-]*$"), AfterValidator(_checked_path)
 ]
@@ -168,7 +171,7 @@ class CounterpartySection(CounterpartySettings):
         return CounterpartySettings(**{**self.model_dump(exclude={"public_key_file"}), "public_key": public_key})
 
 
-_OF_THIS_PROGRAM: Final = {"host", "port", "public", "provision_with", "storage_endpoint_template"}
+_OF_THIS_PROGRAM: Final = {"host", "port", "public", "provision_with", "storage"}
 """What stands in [data_plane] and is none of the data plane's own settings."""
 
 
@@ -189,8 +192,8 @@ class DataPlaneSection(DataPlaneSettings):
     def _open_only_on_loopback(self) -> Self:
         if self.insecure_no_auth and not is_loopback(self.host):
             raise ValueError("insecure_no_auth is only possible while host is a loopback address")
-        if "storage_endpoint_template" in self.model_fields_set:
-            raise ValueError("storage_endpoint_template is set as endpoint_template in [storage]")
+        if "storage" in self.model_fields_set:
+            raise ValueError("storage stands in a table of its own: [storage]")
         return self
 
     @model_validator(mode="after")
@@ -207,7 +210,8 @@ class DataPlaneSection(DataPlaneSettings):
     def to_data_plane(self, storage: StorageSettings, **changes: str | bool) -> DataPlaneSettings:
         """The data plane's own settings."""
         own = self.model_dump(exclude=_OF_THIS_PROGRAM)
-        known = {"storage_endpoint_template": storage.endpoint_template, "public_url": self.advertised_public_url}
+        accounts = AzureStorageSettings(**storage.model_dump(include=set(AzureStorageSettings.model_fields)))
+        known = {"storage": accounts, "public_url": self.advertised_public_url}
         return DataPlaneSettings(**own | known | changes)
 
 
@@ -226,6 +230,8 @@ class ConnectorSettings(BaseSettings):
     database: DatabaseSection = DatabaseSection()
     vault: VaultSettings
     storage: StorageSettings = StorageSettings()
+    azure_identities: dict[IdentityName, EntraIdentitySettings] = Field(default_factory=dict)
+    """Identities of Entra ID, by the name that storage accounts and the vault call them by."""
     identity: IdentitySettings = IdentitySettings()
     counterparties: tuple[CounterpartySection, ...] = ()
     embedded_data_plane: bool = False

@@ -23,6 +23,11 @@ class BodyTooLargeError(PermanentError):
     """The body is larger than the limit."""
 
     code = "BodyTooLarge"
+    cause = "the body is larger than the limit for messages"
+    remedy = (
+        "Send less: the limit stands in the message. For queries lower `limit`; secrets and long texts belong "
+        "elsewhere."
+    )
 
 
 class StreamedRequest(Protocol):

@@ -114,6 +114,8 @@ class DataFlowError(BaseModel):
     message: str = Field(max_length=4096)
     object_name: str | None = Field(default=None, alias="object", max_length=2048)
     retryable: bool = False
+    remedy: str | None = Field(default=None, max_length=2048)
+    """What the operator does about it. For the control plane's own side, never for the counterparty."""
 
 
 class DataFlowStatusMessage(SignalingMessage):

@@ -45,6 +45,13 @@ class Vault(Protocol):
         """
         ...
 
+    def forget(self, alias: str) -> None:
+        """Ask the vault itself the next time that `alias` is resolved; does nothing where nothing is kept in memory.
+
+        For callers to whom a secret was refused (401, 403): it may have been changed in the vault since it was read.
+        """
+        ...
+
     async def aclose(self) -> None:
         """Release connections and file handles; safe to call twice."""
         ...

@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from azure_storage.settings import AzureStorageSettings
 from control_plane.domain.participant import CLAIMS_MAX_BYTES
 
 ParticipantId = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[^\s]+$")]
@@ -231,10 +232,9 @@ class OutboundSettings(Section):
     allow_http: bool = False
 
 
-class StorageSettings(Section):
-    """Where this participant's storage accounts are."""
+class StorageSettings(AzureStorageSettings):
+    """This participant's storage accounts, and what destinations in them allow."""
 
-    endpoint_template: str = "https://{account}.blob.core.windows.net"
     sas_seconds: Annotated[float, Field(ge=5, le=7 * 86400)] = 86400
     """How long a destination's SAS is valid. A provider of our kind has it renewed in time; it is revoked earlier, as
     soon as the outcome is known. Below some minutes it is for tests: Azure honours a new one only after up to 30 s."""
@@ -272,6 +272,9 @@ class TransferSettings(Section):
     window is known to end."""
     renewal_interval_seconds: Annotated[float, Field(ge=0, le=3600)] = 10
     """Shortest time between two renewals of one transfer's SAS; a provider that asks sooner gets 429."""
+    orphaned_secret_seconds: Annotated[float, Field(ge=0)] = 86400
+    """How long a secret that this control plane stored has to be without a transfer that needs it before it is removed
+    from the vault; counted anew after a restart. 0: such secrets stay."""
     parallel_steps: PositiveInt = 64
     """Steps under way at once; each may wait for a counterparty for `call_seconds`."""
 

@@ -5,6 +5,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from azure_storage.settings import AzureStorageSettings
+
 MEBIBYTE = 1024 * 1024
 
 
@@ -91,9 +93,9 @@ class DataPlaneSettings(BaseModel):
         default="sqlite:///data-plane.db",
         description="Where flows and journal are kept: sqlite:///file.db or postgresql://user@host/name.",
     )
-    storage_endpoint_template: str = Field(
-        default="https://{account}.blob.core.windows.net",
-        description="URL of a storage account; {account} stands for its name. No other host is ever written to.",
+    storage: AzureStorageSettings = Field(
+        default=AzureStorageSettings(),
+        description="The storage accounts, and what opens them. No other host is ever written to.",
     )
     outbound: OutboundSettings = Field(
         default=OutboundSettings(), description="Which addresses HTTP sources and destinations may name."
@@ -222,6 +224,12 @@ class DataPlaneSettings(BaseModel):
         default=86_400.0,
         ge=0,
         description="How long after a flow's outcome the same message again still gets the same answer.",
+    )
+    orphaned_secret_seconds: float = Field(
+        default=86_400.0,
+        ge=0,
+        description="How long a secret that this data plane stored has to be without a data flow that needs it before "
+        "it is removed from the vault; counted anew after a restart. 0: such secrets stay.",
     )
     max_body_bytes: int = Field(default=MEBIBYTE, ge=1024, description="Largest signaling message that is read.")
     prepared_signature_seconds: float = Field(

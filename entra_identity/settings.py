@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 PUBLIC_AUTHORITY: Final = "https://login.microsoftonline.com"
 
 _Id = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._-]+$")]
+_TenantId = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9.-]+$")]
+"""Id or domain name; azure-identity takes no other characters."""
 
 
 class _Identity(BaseModel):
@@ -36,7 +38,7 @@ class WorkloadIdentitySettings(_Identity):
     """A federated token in a file, as Kubernetes projects it; what is not set comes from AZURE_* variables."""
 
     type: Literal["workload-identity"]
-    tenant_id: _Id | None = None
+    tenant_id: _TenantId | None = None
     client_id: _Id | None = None
     token_file: Path | None = None
 
@@ -45,7 +47,7 @@ class ClientSecretSettings(_Identity):
     """An application with a secret: one of the three places it can come from. Read again when it is refused."""
 
     type: Literal["client-secret"]
-    tenant_id: _Id
+    tenant_id: _TenantId
     client_id: _Id
     client_secret_alias: Annotated[str, StringConstraints(max_length=200, pattern=r"^[A-Za-z0-9._/-]+$")] | None = None
     """Vault alias; not possible for the identity that opens the vault itself."""

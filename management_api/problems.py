@@ -1,6 +1,7 @@
 """The one place where an error becomes an HTTP answer.
 
-The body is EDC's: a JSON array with one object for each broken rule. Source: ApiErrorDetail of EDC v0.18.0.
+The body is EDC's: a JSON array with one object for each broken rule. Source: ApiErrorDetail of EDC v0.18.0. Ours
+besides: `code`, which docs/troubleshooting.md and `connector explain` know, and `remedy`.
 """
 
 import http
@@ -92,7 +93,7 @@ async def _on_connector_error(_request: Request, error: Exception) -> JSONRespon
     headers = {}
     if isinstance(error, TransientError) and error.retry_after_seconds is not None:
         headers["Retry-After"] = str(max(1, round(error.retry_after_seconds)))
-    return _answer(problem, _violations(error), headers)
+    return _answer(problem, _violations(error), headers, code=error.code)
 
 
 async def _on_parameter_error(_request: Request, error: Exception) -> JSONResponse:
@@ -123,23 +124,24 @@ def _violations(error: ConnectorError) -> Sequence[Violation]:
         return error.violations
     if isinstance(error, InvalidInputError):
         return [_of_invalid_input(error)]
-    return [Violation(path="", message=error.message)]
+    return [Violation(path="", message=error.message, remedy=error.advice)]
 
 
 def _of_invalid_input(error: InvalidInputError) -> Violation:
     if error.field.rpartition(".")[2] in SECRET_PROPERTIES:
-        message = f"{error.field}: {error.problem}. {error.remedy}".strip()
+        message = f"{error.field}: {error.problem}. {error.hint}".strip()
         return Violation(path=error.field, message=message, invalid_value="***")
     if isinstance(error.value, _PLAIN):
         return Violation(path=error.field, message=error.message, invalid_value=error.value)
     # Whatever stands inside an object or a list may be a secret.
-    return Violation(path=error.field, message=f"{error.field}: {error.problem}. {error.remedy}".strip())
+    return Violation(path=error.field, message=f"{error.field}: {error.problem}. {error.hint}".strip())
 
 
 def _answer(
-    problem: Problem, violations: Sequence[Violation], headers: Mapping[str, str] | None = None
+    problem: Problem, violations: Sequence[Violation], headers: Mapping[str, str] | None = None, *, code: str = ""
 ) -> JSONResponse:
-    body = [_detail(problem.type, violation) for violation in violations]
+    named = {"code": code} if code else {}
+    body = [{**_detail(problem.type, violation), **named} for violation in violations]
     return JSONResponse(body, status_code=problem.status, headers=dict(headers or {}))
 
 
@@ -150,4 +152,6 @@ def _detail(kind: str, violation: Violation) -> dict[str, Any]:
     if violation.invalid_value is not None:
         value = violation.invalid_value
         detail["invalidValue"] = redacted(value) if isinstance(value, str) else value
+    if violation.remedy:
+        detail["remedy"] = violation.remedy
     return detail

@@ -18,6 +18,11 @@ class ResponseTooLargeError(PeerUnavailableError):
     """An answer is larger than what is read of it."""
 
     code = "ResponseTooLarge"
+    cause = "an answer from outside is larger than what is read of it"
+    remedy = (
+        "It is tried again. When it lasts, the address is not what it should be, or the counterparty's catalog needs "
+        "smaller pages (`--limit`)."
+    )
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):

@@ -76,6 +76,22 @@ class Database:
             return cls(_sqlite_engine(parsed, busy_seconds), parsed)
         return cls(_postgresql_engine(parsed), parsed)
 
+    @classmethod
+    def open_existing(cls, url: str) -> "Database":
+        """As `open`, but where SQLite would make a new file, that is an error: an empty database is not the one meant.
+
+        Raises:
+            ConfigurationError: as for `open`; or there is no such file.
+        """
+        database = cls.open(url)
+        if database.is_sqlite and not Path(database.url.database or "").is_file():
+            raise ConfigurationError(
+                key="database.url",
+                problem=f"names {database.url.database}, which is not there",
+                remedy="Start the connector once, or correct the path.",
+            )
+        return database
+
     @property
     def is_sqlite(self) -> bool:
         """Whether this is the embedded database."""

@@ -14,6 +14,7 @@ from control_plane.domain.contract_definition import ContractDefinition
 from control_plane.domain.contract_negotiation import ContractNegotiation, NegotiationState, NegotiationType
 from control_plane.domain.data_plane_registration import CallerCredentials, DataPlaneRegistration
 from control_plane.domain.inbox import InboxMessage
+from control_plane.domain.placement import DestinationAccess, IfExists, Placement, PlacementPosition, PlacementStage
 from control_plane.domain.policy import Policy, PolicyDefinition
 from control_plane.domain.query import Criterion
 from control_plane.domain.transfer_process import (
@@ -199,6 +200,21 @@ transfer_processes = st.builds(
         folder=texts,
         secret_alias=texts,
         sas_expires_at=_maybe_moments,
+        access=st.sampled_from(DestinationAccess),
+        placement=st.none()
+        | st.builds(
+            Placement,
+            container=texts,
+            if_exists=st.sampled_from(IfExists),
+            position=st.none()
+            | st.builds(
+                PlacementPosition,
+                stage=st.sampled_from(PlacementStage),
+                continuation=_maybe_texts,
+                in_page=_counts,
+                bytes_placed=_counts,
+            ),
+        ),
     ),
     secret_alias=_maybe_texts,
     data_plane_id=_maybe_texts,

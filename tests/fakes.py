@@ -11,6 +11,7 @@ from connector_spi.errors import PeerRefusedError, PeerUnavailableError
 from connector_spi.signaling import DataFlowProgress
 from control_plane.domain.contract_negotiation import ContractNegotiation
 from control_plane.domain.participant import Counterparty
+from control_plane.domain.placement import DestinationAccess, Placement, PlacementPosition, PlacementStage
 from control_plane.domain.query import QuerySpec
 from control_plane.domain.transfer_process import ProvisionedResource, TransferError, TransferProcess
 from control_plane.ports.completion_evidence import Evidence, Pending
@@ -172,13 +173,17 @@ class FakeProvisioner(Script):
         """Containers whose SAS still opens them."""
 
     def plan(self, process: TransferProcess) -> ProvisionedResource:
-        return ProvisionedResource(
+        planned = ProvisionedResource(
             account=process.data_destination.get("account"),
             container=f"for-{process.id}",
             folder="",
             secret_alias=f"transfer-process-{process.id}-data-address",
             sas_expires_at=None,
         )
+        if process.managed_resources:
+            return planned
+        placement = Placement(container=process.data_destination.get("container"))
+        return replace(planned, folder=process.id, access=DestinationAccess.STAGING, placement=placement)
 
     async def provision(self, process: TransferProcess) -> Provisioned:
         assert process.provisioned is not None
@@ -297,6 +302,32 @@ class FakeEvidence(Script):
     async def look(self, process: TransferProcess) -> Evidence:
         await self.called(f"look {process.id}")
         return self.found.get(process.id, Pending())
+
+
+class FakePlacement(Script):
+    """A DestinationPlacement that needs `slices` calls, and as many to take its work back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slices = 1
+        self.placed: set[str] = set()
+        """Processes of which something is in the client's container."""
+
+    async def place(self, process: TransferProcess, *, seconds: float) -> PlacementPosition:
+        assert process.placement is not None
+        assert process.placement.position is not None
+        await self.called("place")
+        self.placed.add(process.id)
+        done = process.placement.position.placed + 1
+        stage = PlacementStage.END if done == self.slices else PlacementStage.OBJECTS
+        return PlacementPosition(stage=stage, placed=done)
+
+    async def take_back(self, process: TransferProcess, *, seconds: float) -> bool:
+        await self.called("take_back")
+        if self.count("take_back") < self.slices:
+            return False
+        self.placed.discard(process.id)
+        return True
 
 
 def unavailable(retry_after_seconds: float | None = None) -> PeerUnavailableError:

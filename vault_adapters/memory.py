@@ -33,5 +33,8 @@ class InMemoryVault:
         """Every alias that starts with `prefix`, sorted."""
         return sorted(alias for alias in self._secrets if alias.startswith(prefix))
 
+    def forget(self, alias: str) -> None:
+        """Nothing is kept beside the secrets themselves."""
+
     async def aclose(self) -> None:
         """Nothing to release: the secrets stay with whoever shares them."""

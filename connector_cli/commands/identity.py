@@ -1,7 +1,6 @@
 """`connector identity`: the key that this participant signs its messages with."""
 
 import asyncio
-import os
 from typing import Annotated
 
 import typer
@@ -16,10 +15,10 @@ from cryptography.hazmat.primitives.serialization import (
 
 from connector_cli.commands.options import Config
 from connector_cli.configuration import load_settings
+from connector_cli.opened_vault import opened_vault
 from connector_cli.output import note, reported_errors
 from connector_cli.settings import ConnectorSettings
 from connector_spi.errors import ConfigurationError, ConflictError
-from vault_adapters.factory import open_vault
 
 app = typer.Typer(no_args_is_help=True, help="The key that this participant signs its messages with.")
 
@@ -53,24 +52,19 @@ def show(config: Config) -> None:
 
 async def _create(settings: ConnectorSettings, *, replace: bool) -> str:
     alias = settings.identity.signing_key_alias
-    vault = open_vault(settings.vault, os.environ)
-    try:
-        if not replace and alias in await vault.aliases(alias):
+    async with opened_vault(settings, actor="operator") as opened:
+        if not replace and alias in await opened.vault.aliases(alias):
             raise ConflictError(f"There is a key under {alias!r} already. Use --replace, or `connector identity show`.")
         key = ec.generate_private_key(ec.SECP256R1())
-        await vault.store(alias, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode())
-    finally:
-        await vault.aclose()
+        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+        await opened.vault.store(alias, pem)
     return _public_pem(key)
 
 
 async def _show(settings: ConnectorSettings) -> str:
     alias = settings.identity.signing_key_alias
-    vault = open_vault(settings.vault, os.environ)
-    try:
-        pem = await vault.resolve(alias)
-    finally:
-        await vault.aclose()
+    async with opened_vault(settings, actor="operator") as opened:
+        pem = await opened.vault.resolve(alias)
     try:
         key = load_pem_private_key(pem.encode(), password=None)
     except (ValueError, TypeError):

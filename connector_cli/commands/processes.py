@@ -11,6 +11,7 @@ import typer
 
 from connector_cli.commands.options import Config
 from connector_cli.configuration import load_settings
+from connector_cli.demo.vaults.kind import VaultKind
 from connector_cli.logging_setup import set_up_logging
 from connector_cli.output import FAILED, console, reported_errors
 from connector_cli.settings import ConnectorSettings
@@ -45,18 +46,31 @@ def data_plane(config: Config) -> None:
 
 
 def demo(
+    vault: Annotated[
+        VaultKind,
+        typer.Option(
+            "--vault",
+            help="Where both organisations keep their secrets: an encrypted local file; HashiCorp Vault, emulated, or "
+            "the server that VAULT_ADDR and VAULT_TOKEN name; or Azure Key Vault, emulated with Entra ID, whose "
+            "identities then open storage too, so that no account key is kept. Emulators are in a clone alone.",
+        ),
+    ] = VaultKind.LOCAL,
     keep: Annotated[
         Path | None, typer.Option("--keep", metavar="FOLDER", help="Keep configuration, databases and logs here.")
     ] = None,
 ) -> None:
     """Show complete transfers between two organisations, with real processes and real storage on this machine.
 
+    Storage is Azurite. The demo itself looks into it with account keys that it makes up for it.
+
     Example: connector demo --keep .run/demo
+
+    Example: connector demo --vault azure-key-vault
     """
     from connector_cli.demo.run import run as run_demo  # noqa: PLC0415
 
     with reported_errors():
-        if not run_demo(console, keep=keep):
+        if not run_demo(console, vault, keep=keep):
             raise typer.Exit(FAILED)
 
 

@@ -6,6 +6,14 @@ from typing import Annotated, Any, Final
 import typer
 from rich.table import Column, Table
 
+from connector_cli.commands.destination import (
+    AccessOption,
+    Container,
+    Folder,
+    IfExistsOption,
+    Into,
+    destination_members,
+)
 from connector_cli.commands.options import (
     DEFAULT_URL,
     ApiKey,
@@ -15,7 +23,7 @@ from connector_cli.commands.options import (
     Url,
     calling,
 )
-from connector_cli.commands.waiting import StillRunningError, ended_badly, moved_by, reason_of, wait_for_end
+from connector_cli.commands.waiting import StillRunningError, ended_badly, moved_by, placed_by, reason_of, wait_for_end
 from connector_cli.management_client import ENDED, PROTOCOL, ManagementClient
 from connector_cli.output import INTERRUPTED, console, fail, note, print_json, reported_errors
 from connector_cli.pulled_data import shown_address
@@ -35,9 +43,6 @@ Account = Annotated[
         "copies the data there; without it, you fetch the data yourself.",
     ),
 ]
-Container = Annotated[
-    str | None, typer.Option("--container", help="Name of the container to create; a new one when left out.")
-]
 ChosenId = Annotated[
     str | None, typer.Option("--id", help="Your own process id: the same command again then finds the same transfer.")
 ]
@@ -54,6 +59,10 @@ def transfer(
     transfer_type: TransferType = PUSH,
     account: Account = None,
     container: Container = None,
+    into: Into = None,
+    folder: Folder = None,
+    if_exists: IfExistsOption = None,
+    access: AccessOption = None,
     process_id: ChosenId = None,
     no_wait: NoWait = False,
     timeout: Patience = None,
@@ -61,7 +70,7 @@ def transfer(
     api_key: ApiKey = "",
     as_json: AsJson = False,
 ) -> None:
-    """Fetch the data of an agreement into a new container of your storage account, and wait with progress.
+    """Fetch the data of an agreement into a container of your storage account, and wait with progress.
 
     Ctrl-C stops waiting; the transfer goes on. Exit code 1 means that it was terminated; the reason is printed.
 
@@ -70,6 +79,8 @@ def transfer(
     complete` ends the transfer.
 
     Example: connector transfer https://provider.example/protocol/2025-1 AGREEMENT-ID --account consumeraccount
+
+    Example: connector transfer https://provider.example/protocol/2025-1 AGREEMENT-ID --account acc --into my-container
 
     Example: connector transfer https://provider.example/protocol/2025-1 AGREEMENT-ID --account acc --no-wait --json
 
@@ -82,11 +93,10 @@ def transfer(
         "counterPartyAddress": address,
         "protocol": PROTOCOL,
         "transferType": transfer_type,
-        "managedResources": True,
+        **destination_members(
+            account, container=container, into=into, folder=folder, if_exists=if_exists, access=access
+        ),
     }
-    if account is not None:
-        destination = {"type": "AzureStorage", "account": account}
-        body["dataDestination"] = destination | ({"container": container} if container else {})
     with reported_errors():
         started = calling(url, api_key, lambda c: c.create("transferprocesses", body | _chosen(process_id)))
         note(f"Transfer {started}")
@@ -205,6 +215,8 @@ def _print_process(process: dict[str, Any], *, as_json: bool, with_reason: bool 
         "asset": process.get("assetId"),
         "counterparty": process.get("counterPartyId"),
         "container": destination.get("container"),
+        "folder": destination.get("folderName"),
+        "placed": placed_by(process),
         "moved": moved_by(process),
         "reason": reason_of(process) if with_reason else "",
     }

@@ -16,9 +16,11 @@ from azure_storage.receipt_check import read_complete
 from azure_storage.receipt_errors import ReceiptRefusedError
 from connector_cli.commands.options import DEFAULT_URL, ApiKey, AsJson, Url, calling
 from connector_cli.output import INTERRUPTED, console, fail, notes, print_json
-from connector_cli.verification.engine import ReadablePlace, Verification
+from connector_cli.verification.engine import Verification
 from connector_cli.verification.leftovers import Leftovers, UncompletedTransferError
-from connector_cli.verification.report import Finding, Outcome, Report
+from connector_cli.verification.placed_names import PlacedNames
+from connector_cli.verification.readable_place import ReadablePlace
+from connector_cli.verification.report import MISMATCHES, Finding, Outcome, Report
 from connector_cli.verification.target import Expected, Keys, Target
 from connector_spi.errors import ConnectorError
 from connector_spi.log_context import redacted
@@ -76,9 +78,9 @@ def verify(
 ) -> None:
     """Read everything that a transfer delivered, and compare it with the receipt that the provider signed.
 
-    Checks the signature, the manifest, that exactly the listed objects are there, and the SHA-256 and CRC64 of every
-    content. Exit code 0: all right. 1: something differs, and is named. 2: it could not be checked; of a transfer that
-    failed, what it left is listed.
+    Checks the signature, the manifest, that exactly the listed objects are there (but for your own, in a container that
+    you had before), and the SHA-256 and CRC64 of every content. Exit code 0: all right. 1: something differs, and is
+    named. 2: it could not be checked; of a transfer that failed, what it left is listed.
 
     Example: connector verify --process PROCESS-ID --config deploy/consumer.toml
 
@@ -143,7 +145,8 @@ async def _report(
         marker = await _complete_marker(place)
         expected.check(marker)
         signature = f"valid, of {keys.check(marker, signer=expected.signer)}" if keys else _UNCHECKED
-        report = Report(marker, signature)
+        names = await PlacedNames.of(place, marker)
+        report = Report(marker, signature, placement=names.record)
         with _bar(marker, silent=silent) as bar:
             task = bar.add_task("0 objects", total=marker.bytes_total)
 
@@ -151,7 +154,8 @@ async def _report(
                 done = report.counts.total()
                 bar.update(task, advance=size, description=f"{done} of {marker.object_count} objects")
 
-            await Verification(place, report, wanted=wanted, parallel=parallel, progress=progress).run()
+            run = Verification(place, report, wanted=wanted, parallel=parallel, progress=progress, names=names)
+            await run.run()
         return report
 
 
@@ -187,7 +191,7 @@ def _end_without_report(error: ConnectorError, *, as_json: bool) -> NoReturn:
 def _print(report: Report) -> None:
     marker = report.receipt
     for named in report.named:
-        style = None if named.finding is Finding.NOT_VERIFIABLE else "red"
+        style = "red" if named.finding in MISMATCHES else None
         console.print(
             f"{named.finding.value:<15} {named.name}  {named.reason}", style=style, markup=False, soft_wrap=True
         )

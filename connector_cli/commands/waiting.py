@@ -28,6 +28,8 @@ class StillRunningError(ManagementError):
     """The transfer has not ended in the time that was given."""
 
     code = "StillRunning"
+    cause = "the transfer has not ended within the time that the command was given"
+    remedy = "It goes on. Look again with `connector status ID`, or wait longer with --timeout."
 
 
 async def wait_for_end(
@@ -71,6 +73,20 @@ def moved_by(process: dict[str, Any]) -> str:
     if not progress:
         return ""
     return f"{progress.get('objectsCopied', 0)} objects, {decimal(progress.get('bytesCopied', 0))}"
+
+
+def placed_by(process: dict[str, Any]) -> str:
+    """What of it is in a container that was there before; empty when nothing is moved into one."""
+    placement = process.get("placement")
+    if not placement:
+        return ""
+    placed = placement["objectsPlaced"] + placement["objectsRenamed"]
+    text = f"{placed} objects, {decimal(placement['bytesPlaced'])}"
+    if placement["objectsRenamed"]:
+        text += f", {placement['objectsRenamed']} of them under other names"
+    if placement["objectsSkipped"]:
+        text += f"; {placement['objectsSkipped']} left out"
+    return text
 
 
 class _Bar:

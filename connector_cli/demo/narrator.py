@@ -33,7 +33,7 @@ class Sign:
 
 _MOVED: Final = "transfer process moved"
 SIGNS: Final = (
-    Sign("2", "consumer", _MOVED, "consumer reads its account key from its vault", (("state", "PROVISIONING"),)),
+    Sign("2", "consumer", _MOVED, "consumer opens its storage account", (("state", "PROVISIONING"),)),
     Sign("3", "consumer", "destination provisioned", "consumer has created the container and minted a write-only SAS"),
     Sign("4", "consumer", "credential stored in the vault", "consumer keeps the SAS in its vault"),
     Sign("5", "consumer", _MOVED, "consumer has sent the TransferRequestMessage", (("state", "REQUESTED"),)),
@@ -53,8 +53,15 @@ SIGNS: Final = (
         "everything is published, .complete last",
         (("state", "COMPLETED"),),
     ),
+    Sign("13", "consumer", "everything is placed", "consumer has moved what arrived into the client's own container"),
     Sign("13", "consumer", _MOVED, "consumer has found and checked .complete", (("state", "COMPLETED"),)),
-    Sign("16", "consumer", _MOVED, "consumer has revoked and deleted the SAS", (("resources", "REVOKED"),)),
+    Sign(
+        "16",
+        "consumer",
+        _MOVED,
+        "consumer has deleted the SAS (and revoked one by account key)",
+        (("resources", "REVOKED"),),
+    ),
     Sign("16", "provider", _MOVED, "provider has deleted its copy of the SAS", (("resources", "REVOKED"),)),
     Sign("17-18", "consumer", _MOVED, "consumer has deleted the container", (("resources", "DEPROVISIONED"),)),
     Sign("!", "data plane", "the worker is done with the flow", "data plane ends the flow", (("state", "TERMINATED"),)),

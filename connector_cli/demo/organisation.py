@@ -4,21 +4,21 @@ Nothing here is shared between the two but public keys and addresses, as between
 """
 
 import json
-import os
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from azure.storage.blob.aio import ContainerClient
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from connector_cli.demo.ports import free_ports
 from connector_cli.demo.processes import ConnectorProcess
+from connector_cli.demo.sample_files import container_client, container_names
+from connector_cli.demo.vaults.furniture import OrganisationVault
 from connector_cli.management_client import ManagementClient
 from connector_spi.vault import Vault
-from vault_adapters.factory import create_vault
-from vault_adapters.settings import LocalVaultSettings
 
 SIGNING_KEY: Final = "participant-signing-key"
 SIGNALING_TOKEN: Final = "signaling-token"
@@ -29,8 +29,9 @@ API_KEY: Final = "management-api-key"
 class Organisation:
     """A participant with its storage account.
 
-    `has_data_plane`: a separate data plane. `shares_vault`: it uses the control plane's vault; else it has a vault of
-    its own, and the account's key is in that one alone.
+    `account_key`: with it the demo itself looks into the account; the connector has it where no identity opens the
+    account. `has_data_plane`: a separate data plane. `data_plane_vault`: that one's own vault, and the account's key is
+    in it alone; else it shares the control plane's. `ca_file`: PEM of storage's certificate, where it serves https.
     """
 
     name: str
@@ -39,7 +40,9 @@ class Organisation:
     folder: Path
     endpoint_template: str
     has_data_plane: bool
-    shares_vault: bool = True
+    vault: OrganisationVault
+    data_plane_vault: OrganisationVault | None = None
+    ca_file: Path | None = None
     api_key: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
     public_key: str = ""
     ports: list[int] = field(default_factory=lambda: free_ports(4))
@@ -61,28 +64,40 @@ class Organisation:
 
     def open_vault(self) -> Vault:
         """The control plane's vault, as its operator sees it."""
-        return self._open_vault("vault")
+        return self.vault.open()
 
     def open_data_plane_vault(self) -> Vault:
         """The data plane's vault: its own, or the control plane's."""
-        return self._open_vault(self._data_plane_vault)
+        return (self.data_plane_vault or self.vault).open()
+
+    @property
+    def shares_vault(self) -> bool:
+        """Whether the data plane uses the control plane's vault."""
+        return self.data_plane_vault is None
+
+    def container(self, name: str) -> ContainerClient:
+        """A client of one container, as the account's owner has it."""
+        return container_client(self.endpoint_template, self.account, self.account_key, name, ca_file=self.ca_file)
+
+    async def containers(self) -> list[str]:
+        """Names of all containers in the account."""
+        return await container_names(self.endpoint_template, self.account, self.account_key, ca_file=self.ca_file)
 
     def client(self) -> ManagementClient:
         """A client of the organisation's management API."""
         return ManagementClient(self.management_url, self.api_key)
 
     async def furnish(self) -> None:
-        """Make the vault and put into it what the operator must: signing key, tokens, the storage account's key."""
-        self.folder.mkdir(parents=True, mode=0o700)
+        """Put into the vault what the operator must: signing key, tokens, the storage account's key if it is needed."""
+        self.folder.mkdir(parents=True, mode=0o700, exist_ok=True)
         private_key = ec.generate_private_key(ec.SECP256R1())
         pem = private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
         public = private_key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         self.public_key = public.decode()
         token = secrets.token_urlsafe(32)
         await _fill(self.open_vault(), {SIGNING_KEY: pem, API_KEY: self.api_key, SIGNALING_TOKEN: token})
-        await _fill(
-            self.open_data_plane_vault(), {SIGNALING_TOKEN: token, self.account: self.account_key, SIGNING_KEY: pem}
-        )
+        opens_storage = {} if self.vault.identity else {self.account: self.account_key}
+        await _fill(self.open_data_plane_vault(), {SIGNALING_TOKEN: token, SIGNING_KEY: pem, **opens_storage})
 
     def write_configuration(self, counterparty: "Organisation") -> None:
         """The TOML file of the control plane, and that of the data plane where there is one."""
@@ -101,16 +116,6 @@ class Organisation:
         arguments = ("data-plane", "--config", "data-plane.toml")
         health = f"{self.data_plane_url}/api/check/readiness"
         return self._process(f"{self.name} data plane", arguments, health, "data-plane.log")
-
-    @property
-    def _data_plane_vault(self) -> str:
-        return "vault" if self.shares_vault else "data-plane-vault"
-
-    def _open_vault(self, name: str) -> Vault:
-        settings = LocalVaultSettings(
-            type="local", file=self.folder / f"{name}.bin", key_file=self.folder / f"{name}.key"
-        )
-        return create_vault(settings, os.environ)
 
     def _process(self, name: str, arguments: tuple[str, ...], health_url: str, log: str) -> ConnectorProcess:
         return ConnectorProcess(name, arguments, health_url, self.folder, self.folder / log)
@@ -144,7 +149,7 @@ public_url = "http://127.0.0.1:{signaling}"
 [database]
 url = "sqlite:///connector.db"
 
-{self._shared_toml("vault")}
+{self._shared_toml(self.vault)}
 [identity]
 signing_key_alias = "{SIGNING_KEY}"
 
@@ -167,7 +172,7 @@ retry_cap_seconds = 5
 
     def _data_plane_toml(self) -> str:
         return f"""
-{self._shared_toml(self._data_plane_vault)}
+{self._shared_toml(self.data_plane_vault or self.vault)}
 [data_plane]
 port = {self.ports[3]}
 public_url = "{self.data_plane_url}"
@@ -182,18 +187,25 @@ progress_seconds = 0.25
 block_checksum = "md5"
 """
 
-    def _shared_toml(self, vault: str) -> str:
+    def _shared_toml(self, vault: OrganisationVault) -> str:
         return f"""
-[vault]
-type = "local"
-file = "{vault}.bin"
-key_file = "{vault}.key"
-
+{vault.tables}
 [storage]
 endpoint_template = "{self.endpoint_template}"
-
+{self._storage_access(vault.identity)}
 [logging]
 format = "json"
+"""
+
+    def _storage_access(self, identity: str | None) -> str:
+        ca_file = f"ca_file = {json.dumps(str(self.ca_file))}" if self.ca_file else ""
+        if identity is None:
+            return f"development = true\n{ca_file}"
+        return f"""{ca_file}
+
+[[storage.accounts]]
+name = "{self.account}"
+identity = "{identity}"
 """
 
 

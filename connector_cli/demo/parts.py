@@ -16,9 +16,8 @@ from connector_cli.demo.processes import ConnectorProcess
 from connector_cli.demo.sample_files import (
     FILES,
     LARGE,
+    MONTHS_FOLDER,
     SampleFile,
-    container_client,
-    container_names,
     digest_of,
     names_in,
 )
@@ -29,6 +28,7 @@ _POLL_SECONDS: Final = 0.1
 _CLEAN_UP_SECONDS: Final = 30.0
 ALL_FILES: Final = "november-data"
 LARGE_FILE: Final = "large-measurement"
+MONTHS: Final = "measurements-2026"
 MISSING_FILE: Final = "lost-file"
 SOURCE_PREFIX: Final = "outbox/"
 
@@ -51,6 +51,7 @@ async def offer_assets(stage: Stage) -> None:
     assets = {
         ALL_FILES: {"blobPrefix": SOURCE_PREFIX},
         LARGE_FILE: {"blobName": SOURCE_PREFIX + LARGE},
+        MONTHS: {"blobPrefix": f"{SOURCE_PREFIX}{MONTHS_FOLDER}"},
         MISSING_FILE: {"blobName": SOURCE_PREFIX + "no-such-file.bin"},
     }
     account = {"type": "AzureStorage", "account": stage.provider.account, "container": "outbox"}
@@ -132,10 +133,8 @@ async def failing_transfer(stage: Stage) -> None:
         await deprovision(stage, "failure", consumer, process)
 
 
-async def start(stage: Stage, consumer: ManagementClient, asset_id: str, process_id: str, **members: str | None) -> str:
+async def start(stage: Stage, consumer: ManagementClient, asset_id: str, process_id: str, **members: object) -> str:
     """Ask for the asset under its agreement, as a push into a new container unless `members` say otherwise."""
-    stage.narrator.begin()
-    stage.narrator.step("1", f"client asks for {asset_id} with managedResources=true")
     body = {
         "@type": "TransferRequest",
         "@id": process_id,
@@ -147,6 +146,9 @@ async def start(stage: Stage, consumer: ManagementClient, asset_id: str, process
         "dataDestination": {"type": "AzureStorage", "account": stage.consumer.account},
         **members,
     }
+    stage.narrator.begin()
+    managed = str(body["managedResources"]).lower()
+    stage.narrator.step("1", f"client asks for {asset_id} with managedResources={managed}")
     return await consumer.create("transferprocesses", body)
 
 
@@ -177,10 +179,7 @@ async def verify(stage: Stage, part: str, process: dict[str, Any], files: tuple[
     """Read every blob back and compare its digest with the source's."""
     destination = process["dataDestination"]
     stage.narrator.step("15", f"client reads the container {destination['container']}")
-    consumer = stage.consumer
-    async with container_client(
-        consumer.endpoint_template, consumer.account, consumer.account_key, destination["container"]
-    ) as container:
+    async with stage.consumer.container(destination["container"]) as container:
         names = set(await names_in(container))
         for file in files:
             name = SOURCE_PREFIX + file.name
@@ -195,22 +194,23 @@ async def deprovision(stage: Stage, part: str, consumer: ManagementClient, proce
 
     The demo's transfers run one after the other in an account of their own: what is in it is this transfer's.
     """
-    made = await _containers(stage.consumer)
+    made = await stage.consumer.containers()
     await consumer.deprovision(process["@id"], wait_seconds=60)
     stage.narrator.tell()
-    left = await _containers(stage.consumer)
+    left = await stage.consumer.containers()
     if made:
         stage.checklist.note(part, "the container is gone", held=not left, seen=", ".join(left or made))
     else:
         stage.checklist.note(part, "no container was made, and none is there", held=not left, seen=", ".join(left))
+    await no_signature_is_left(stage, part)
+
+
+async def no_signature_is_left(stage: Stage, part: str) -> None:
+    """In neither vault."""
     for side in (stage.consumer, stage.provider):
         secrets = await _secrets_left(side)
         promise = f"no SAS is left in the {side.name}'s vault"
         stage.checklist.note(part, promise, held=not secrets, seen=", ".join(secrets))
-
-
-async def _containers(organisation: Organisation) -> list[str]:
-    return await container_names(organisation.endpoint_template, organisation.account, organisation.account_key)
 
 
 async def _secrets_left(organisation: Organisation) -> list[str]:

@@ -21,6 +21,13 @@ class DemoProcessError(PermanentError):
     """A process of the demo did not start or has ended."""
 
     code = "DemoProcess"
+    cause = "a process of the demo did not start, or has ended"
+    remedy = "Read the end of its log, which the message names; often a port of another run is still in use."
+
+
+def environment_without_settings() -> dict[str, str]:
+    """This process's environment, without what a connector would take for settings."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(("CONNECTOR_", "AZURE_STORAGE_"))}
 
 
 @dataclass(slots=True)
@@ -52,12 +59,11 @@ class ConnectorProcess:
             DemoProcessError: it ended, or did not answer in time; the text holds the end of its log.
         """
         command = [sys.executable, "-m", "connector_cli", *self.arguments]
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("CONNECTOR_")}
         with self.log_file.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *command,
                 cwd=self.folder,
-                env={**inherited, **self.environment},
+                env={**environment_without_settings(), **self.environment},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

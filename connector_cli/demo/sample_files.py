@@ -4,6 +4,7 @@ import hashlib
 import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
@@ -12,6 +13,7 @@ from azure_storage.session import STORAGE_API_VERSION
 
 MEBIBYTE: Final = 1024 * 1024
 LARGE: Final = "measurements/large.bin"
+MONTHS_FOLDER: Final = "measurements/2026/"
 _READ_BYTES: Final = 4 * MEBIBYTE
 _SEED: Final = 20_260
 
@@ -46,7 +48,8 @@ FILES: Final = (
     SampleFile("report.csv", 18_437),
     SampleFile("empty.txt", 0),
     SampleFile("Übersicht 測定.txt", 2_048),
-    SampleFile("measurements/2026/november.json", 3 * MEBIBYTE + 17),
+    SampleFile(f"{MONTHS_FOLDER}october.json", MEBIBYTE + 5),
+    SampleFile(f"{MONTHS_FOLDER}november.json", 3 * MEBIBYTE + 17),
     SampleFile(LARGE, 256 * MEBIBYTE),
 )
 
@@ -58,10 +61,16 @@ async def upload(container: ContainerClient, prefix: str) -> None:
         await blob.upload_blob(b"".join(file.chunks()), overwrite=True, validate_content=False, max_concurrency=4)
 
 
-def container_client(endpoint_template: str, account: str, key: str, container: str) -> ContainerClient:
-    """A client with the account's key, as its owner has it."""
+def container_client(
+    endpoint_template: str, account: str, key: str, container: str, *, ca_file: Path | None = None
+) -> ContainerClient:
+    """A client with the account's key, as its owner has it. `ca_file`: of the authorities of a private certificate."""
     return ContainerClient(
-        endpoint_template.format(account=account), container, credential=key, api_version=STORAGE_API_VERSION
+        endpoint_template.format(account=account),
+        container,
+        credential=key,
+        api_version=STORAGE_API_VERSION,
+        connection_verify=ca_file or True,
     )
 
 
@@ -80,9 +89,12 @@ async def names_in(container: ContainerClient) -> list[str]:
     return [name async for name in container.list_blob_names()]
 
 
-async def container_names(endpoint_template: str, account: str, key: str) -> list[str]:
+async def container_names(endpoint_template: str, account: str, key: str, *, ca_file: Path | None = None) -> list[str]:
     """Names of all containers in the account."""
     async with BlobServiceClient(
-        endpoint_template.format(account=account), credential=key, api_version=STORAGE_API_VERSION
+        endpoint_template.format(account=account),
+        credential=key,
+        api_version=STORAGE_API_VERSION,
+        connection_verify=ca_file or True,
     ) as service:
         return [container.name async for container in service.list_containers()]

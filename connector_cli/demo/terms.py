@@ -2,8 +2,6 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -21,7 +19,6 @@ _WINDOW: Final = {"leftOperand": "inForceDate", "operator": "lteq", "rightOperan
 _ODRL: Final = "http://www.w3.org/ns/odrl.jsonld"
 _PART: Final = "terms"
 _PAUSE_SECONDS: Final = 60.0
-_PUSH_SECONDS: Final = 16.0
 _NOT_FOUND: Final = 404
 _UNAUTHORIZED: Final = 401
 
@@ -75,9 +72,9 @@ async def counter_offer(stage: parts.Stage) -> None:
 
 
 async def paused_push(stage: parts.Stage) -> None:
-    """The large file is pushed, slowly enough to be paused by the consumer in the middle, and resumed."""
+    """The large file is pushed, paused by the consumer in the middle, and resumed."""
     large = _large_file()
-    async with _slowly(stage, large.size_bytes / _PUSH_SECONDS), stage.consumer.client() as consumer:
+    async with stage.consumer.client() as consumer:
         process_id = await parts.start(stage, consumer, WINDOWED, "demo-paused")
         await wait_for_bytes(stage.provider, process_id, large.size_bytes // 8)
         await consumer.call(
@@ -117,27 +114,6 @@ async def paused_pull(stage: parts.Stage) -> None:
         await consumer.complete(process_id)
         ended = await _both_become(stage, consumer, process_id, "COMPLETED")
         stage.checklist.note("pull", "completed, and the address opens nothing", held=ended and await _refused(second))
-
-
-@asynccontextmanager
-async def _slowly(stage: parts.Stage, bytes_per_second: float) -> AsyncIterator[None]:
-    """The data plane with a limited bandwidth while this is open: a fast machine is done before a pause arrives."""
-    limit = {
-        "CONNECTOR_DATA_PLANE__FLOW_BYTES_PER_SECOND": str(int(bytes_per_second)),
-        # What goes from service to service does not pass through the limit.
-        "CONNECTOR_DATA_PLANE__COPY_MODE": "streamed",
-    }
-    before = dict(stage.data_plane.environment)
-    await stage.data_plane.stop()
-    stage.data_plane.environment.update(limit)
-    await stage.data_plane.start()
-    try:
-        yield
-    finally:
-        await stage.data_plane.stop()
-        stage.data_plane.environment.clear()
-        stage.data_plane.environment.update(before)
-        await stage.data_plane.start()
 
 
 def _large_file() -> SampleFile:

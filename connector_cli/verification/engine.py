@@ -2,8 +2,8 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
-from typing import Final, Protocol
+from collections.abc import Callable
+from typing import Final
 
 from azure_storage.crc64 import EMPTY_CRC64, crc64_of, hex_crc64
 from azure_storage.manifest import ManifestEntry
@@ -16,7 +16,9 @@ from azure_storage.receipt_errors import (
     ObjectSizeError,
     ReceiptRefusedError,
 )
-from azure_storage.receipt_place import PlacedObject, ReceiptPlace
+from azure_storage.receipt_place import PlacedObject
+from connector_cli.verification.placed_names import PlacedNames, as_delivered
+from connector_cli.verification.readable_place import ReadablePlace
 from connector_cli.verification.report import Finding, Report
 from connector_spi.errors import ConnectorError
 
@@ -29,30 +31,28 @@ _FINDINGS: Final[dict[type[ReceiptRefusedError], Finding]] = {
     ObjectDigestError: Finding.DIGEST_DIFFERS,
 }
 
-
-class ReadablePlace(ReceiptPlace, Protocol):
-    """A place whose contents can be read."""
-
-    def content(self, found: PlacedObject) -> AsyncIterator[bytes | bytearray]:
-        """The content in chunks of a few MiB.
-
-        Raises:
-            TransientError, PermanentError: it cannot be read.
-        """
-        ...
+_AS_IT_SHOULD_BE: Final = frozenset({Finding.OK, Finding.NOT_READ})
 
 
 class Verification:
     """One run over one place.
 
     `wanted` says of each object whether its content is read; `parallel` contents are read at once, each with two
-    chunks of 4 MiB in memory.
+    chunks of 4 MiB in memory. `names`: of objects that were moved into somebody's container.
     """
 
     def __init__(
-        self, place: ReadablePlace, report: Report, *, wanted: Callable[[], bool], parallel: int, progress: Progress
+        self,
+        place: ReadablePlace,
+        report: Report,
+        *,
+        wanted: Callable[[], bool],
+        parallel: int,
+        progress: Progress,
+        names: PlacedNames | None = None,
     ) -> None:
-        self._place = place
+        self._names = names or PlacedNames()
+        self._place = as_delivered(place, self._names)
         self._report = report
         self._wanted = wanted
         self._slots = asyncio.Semaphore(parallel)
@@ -91,6 +91,14 @@ class Verification:
             self._slots.release()
 
     async def _finding(self, entry: ManifestEntry, found: PlacedObject | None) -> tuple[Finding, str]:
+        if entry.name in self._names.skipped:
+            return Finding.SKIPPED, "Left out: somebody else's object had the name, and was kept."
+        finding, text = await self._finding_in_place(entry, found)
+        if finding in _AS_IT_SHOULD_BE and entry.name in self._names.placed_as:
+            return Finding.RENAMED, f"Is there as {self._names.placed_as[entry.name]!r}: the name was taken."
+        return finding, text
+
+    async def _finding_in_place(self, entry: ManifestEntry, found: PlacedObject | None) -> tuple[Finding, str]:
         reason = difference(entry, found)
         if reason is not None:
             return _FINDINGS[type(reason)], reason.message

@@ -21,6 +21,8 @@ class FolderUnreadableError(PermanentError):
     """A file or directory that should be checked cannot be read."""
 
     code = "FolderUnreadable"
+    cause = "a file or folder that should be checked cannot be read"
+    remedy = "Check its path, and that this user may read it and everything below it."
 
 
 class FolderPlace:

@@ -52,6 +52,11 @@ class UncompletedTransferError(ReceiptMissingError):
     """There is no receipt, because the transfer failed, has not ended, or this is no transfer's place."""
 
     code = "TransferUncompleted"
+    cause = "there is no receipt because the transfer failed, has not ended, or has another place"
+    remedy = (
+        "Read the reason in the message; compare the place with `connector status ID`, and start a new transfer when "
+        "it failed."
+    )
 
     def __init__(self, reason: str, left: Leftovers) -> None:
         super().__init__(f"{reason} {left}")

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from azure_storage.markers import CompleteMarker
+from azure_storage.placement_record import PlacementRecord
 
 NAMED_AT_MOST: Final = 1000
 
@@ -20,6 +21,10 @@ class Finding(StrEnum):
     DIGEST_DIFFERS = "digest differs"
     NOT_VERIFIABLE = "not verifiable"
     """It cannot be read, or the receipt has no digest of it."""
+    SKIPPED = "skipped"
+    """It was left out of a container that exists, for its name was taken; so was the wish."""
+    RENAMED = "renamed"
+    """It is right, under another name, for its own was taken."""
     NOT_READ = "not read"
     """It is there with the right size; its content was not looked at because that was not wished."""
 
@@ -50,6 +55,8 @@ class Report:
 
     receipt: CompleteMarker
     signature: str
+    placement: PlacementRecord | None = None
+    """How it was moved into a container that holds other objects, if it was."""
     counts: Counter[Finding] = field(default_factory=Counter)
     named: list[NamedFinding] = field(default_factory=list)
     bytes_read: int = 0
@@ -79,6 +86,8 @@ class Report:
             "outcome": self.outcome.value,
             "receipt": self.receipt.model_dump(mode="json", by_alias=True, exclude={"signature", "nonce"}),
             "signature": self.signature,
+            "placement": self.placement
+            and self.placement.model_dump(mode="json", by_alias=True, exclude={"placed_by"}),
             "objects": {finding.value: self.counts[finding] for finding in Finding},
             "bytesRead": self.bytes_read,
             "findings": [

@@ -1,35 +1,34 @@
 """What is to be verified: the place, whose key the receipt must be signed with, and which transfer it must name."""
 
-import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from azure_storage.account_keys import AccountKeys
-from azure_storage.endpoints import AZURE_PUBLIC_CLOUD, StorageEndpoints
+from azure_storage.endpoints import StorageEndpoints
 from azure_storage.markers import CompleteMarker
 from azure_storage.object_names import check_container, check_folder
+from azure_storage.opening import open_storage, tls_of
 from azure_storage.receipt_errors import ReceiptForeignError, ReceiptUnsignedError
 from azure_storage.receipt_signature import check_signature, verification_key
 from azure_storage.sas import SasToken
-from azure_storage.service_sas import SasTerms, container_read_sas
-from azure_storage.session import open_storage_session
+from azure_storage.session import StorageSession, open_storage_session
+from azure_storage.settings import AzureStorageSettings
 from azure_storage.signed_place import SignedPlace
 from connector_cli.configuration import counterparties_of, load_settings
+from connector_cli.opened_vault import opened_vault
 from connector_cli.settings import ConnectorSettings
-from connector_cli.verification.engine import ReadablePlace
 from connector_cli.verification.folder_place import FolderPlace
+from connector_cli.verification.readable_place import ReadablePlace
 from connector_spi.clock import SystemClock
 from connector_spi.errors import ConfigurationError, InvalidInputError
-from vault_adapters.factory import open_vault
 
 _SIGNATURE_SECONDS = 7 * 86400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What the user named. `sas` opens the container; else the account's key in the vault of `config` does."""
+    """What the user named. `sas` opens the container; else what `config` says opens the account: a key or identity."""
 
     path: Path | None = None
     account: str = ""
@@ -51,20 +50,17 @@ class Target:
         if self.path is not None:
             yield FolderPlace(self._directory(self.path))
             return
-        settings = load_settings(self.config) if self.config else None
-        configured = settings.storage.endpoint_template if settings else AZURE_PUBLIC_CLOUD
-        endpoints = StorageEndpoints(self.endpoint_template or configured)
         check_container(self.container, system_allowed=False)
         folder = check_folder(self.folder)
-        token = SasToken.from_secret(self.sas) if self.sas else await self._signed(settings, endpoints)
-        async with open_storage_session() as session:
+        settings = load_settings(self.config) if self.config else None
+        async with self._signed(settings, self._storage(settings)) as signed:
             yield SignedPlace(
-                token,
-                endpoints=endpoints,
+                signed.token,
+                endpoints=signed.endpoints,
                 account=self.account,
                 container=self.container,
                 folder=folder,
-                session=session,
+                session=signed.session,
             )
 
     @staticmethod
@@ -73,22 +69,52 @@ class Target:
             raise InvalidInputError(field="--path", value=str(path), problem="is no directory", remedy="Name one.")
         return path
 
-    async def _signed(self, settings: ConnectorSettings | None, endpoints: StorageEndpoints) -> SasToken:
+    def _storage(self, settings: ConnectorSettings | None) -> AzureStorageSettings:
+        """As configured; the address that the user named counts for every account."""
+        storage = settings.storage if settings else AzureStorageSettings()
+        if not self.endpoint_template:
+            return storage
+        endpoints = StorageEndpoints(self.endpoint_template)
+        accounts = tuple(
+            account.model_copy(update={"endpoint": endpoints.account_url(account.name)}) for account in storage.accounts
+        )
+        return storage.model_copy(update={"endpoint_template": self.endpoint_template, "accounts": accounts})
+
+    @asynccontextmanager
+    async def _signed(
+        self, settings: ConnectorSettings | None, storage: AzureStorageSettings
+    ) -> AsyncIterator["_SignedContainer"]:
+        if self.sas:
+            token = SasToken.from_secret(self.sas)
+            async with open_storage_session(tls=tls_of(storage.ca_file)) as session:
+                yield _SignedContainer(token, StorageEndpoints.of(storage), session)
+            return
         if settings is None:
             raise ConfigurationError(
                 key="--config",
                 problem="is missing, and so is a signature: nothing opens the container",
                 remedy="Name the connector's configuration, or give a SAS that reads and lists in CONNECTOR_SAS.",
             )
-        vault = open_vault(settings.vault, os.environ)
-        try:
-            key = await AccountKeys(vault).key_of(self.account, self.key_name)
-        finally:
-            await vault.aclose()
-        terms = SasTerms.from_now(
-            SystemClock().now(), lifetime_seconds=_SIGNATURE_SECONDS, https_only=endpoints.is_https
-        )
-        return container_read_sas(self.account, self.container, account_key=key, terms=terms, listing=True)
+        lasting = storage.model_copy(update={"delegation_sas_seconds": _SIGNATURE_SECONDS})
+        async with (
+            opened_vault(settings, actor="operator") as opened,
+            open_storage(lasting, opened.vault, SystemClock(), credentials=opened.identities) as own,
+        ):
+            token = await own.objects.mint_read_sas(
+                self.account,
+                self.container,
+                lifetime_seconds=_SIGNATURE_SECONDS,
+                listing=True,
+                key_name=self.key_name,
+            )
+            yield _SignedContainer(token, own.endpoints, own.session)
+
+
+@dataclass(frozen=True, slots=True)
+class _SignedContainer:
+    token: SasToken
+    endpoints: StorageEndpoints
+    session: StorageSession
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ from connector_spi.signaling import (
     SignalingMessage,
 )
 from connector_spi.vault import Vault
+from connector_spi.vault_access import resolved
 from control_plane.adapters.data_plane_calls import DataPlaneAnswer, call_data_plane
 from control_plane.adapters.data_plane_directory import DataPlaneDirectory, DataPlaneEndpoint
 from control_plane.domain.sealed_address import unsealed
@@ -33,6 +34,8 @@ _ACCEPTED: Final = 202
 _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
 _FLOW_ID_MAX: Final = 256
+_TOLD: Final = "tell a data plane the address"
+"""Why secrets are read here."""
 _SECRET_NAMES: Final = {"HttpData": "authorization"}
 """What a destination's secret is called on the wire, where its profile has a name of its own."""
 
@@ -190,14 +193,18 @@ class DataFlowClient:
         if alias is None or plane.shares_vault:
             return destination
         name = _SECRET_NAMES.get(destination.type, SECRET)
-        return destination.without(KEY_NAME).with_properties(**{name: await self._vault.resolve(alias)})
+        return destination.without(KEY_NAME).with_properties(
+            **{name: await resolved(self._vault, alias, purpose=_TOLD)}
+        )
 
     async def _served_at(self, process: TransferProcess) -> DataAddressMessage | None:
         """Where a consumer's pull fetches the data, as the provider's start message told."""
         if not process.is_pull:
             return None
         try:
-            return DataAddressMessage.of(unsealed(await self._vault.resolve(data_address_alias(process.id))))
+            return DataAddressMessage.of(
+                unsealed(await resolved(self._vault, data_address_alias(process.id), purpose=_TOLD))
+            )
         except SecretNotFoundError:
             return None
 

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from connector_spi.vault import Vault
+from connector_spi.vault_access import resolved
 from outbound_http.oauth2_tokens import OAuth2TokenClient
 
 
@@ -43,7 +44,8 @@ class SharedToken:
 
     async def header(self) -> str | None:
         """The token, read anew each time, for it may be rotated."""
-        return f"Bearer {await self._vault.resolve(self._alias)}"
+        token = await resolved(self._vault, self._alias, purpose="call a data plane")
+        return f"Bearer {token}"
 
     def refused(self, header: str) -> None:
         """Nothing is kept, so nothing has to be dropped."""

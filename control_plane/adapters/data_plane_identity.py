@@ -12,6 +12,7 @@ import httpx
 from connector_spi.clock import Clock
 from connector_spi.errors import UnauthenticatedError
 from connector_spi.vault import Vault
+from connector_spi.vault_access import resolved
 from control_plane.domain.data_plane_registration import DataPlaneRegistration
 from control_plane.ports.stores import DefinitionStore
 from outbound_http.jwks import FetchedKeys, InlineKeys, PublicKeys
@@ -36,7 +37,9 @@ class SharedTokens:
             if alias is None:
                 found.add(data_plane_id)
                 continue
-            expected = hashlib.sha256((await self._vault.resolve(alias)).encode()).digest()
+            expected = hashlib.sha256(
+                (await resolved(self._vault, alias, purpose="check a data plane's token")).encode()
+            ).digest()
             if hmac.compare_digest(sent, expected):
                 found.add(data_plane_id)
         if not found:

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from connector_spi.clock import Clock
 from connector_spi.errors import PermanentError, UnauthenticatedError
 from connector_spi.vault import Vault
+from connector_spi.vault_access import resolved
 from control_plane.domain.participant import Counterparty, Participant
 from outbound_http.jwks import PublicKeys
 from outbound_http.jwt_verification import JwtVerifier, TokenRules, bearer_token, claimed
@@ -32,6 +33,13 @@ class SigningKeyError(PermanentError):
     """The participant's private key cannot be used."""
 
     code = "SigningKey"
+    cause = (
+        "what the vault holds as this participant's signing key cannot be used: it is not the PEM of a P-256 private "
+        "key"
+    )
+    remedy = (
+        "Make one with `connector identity create --config FILE`; `identity.signing_key_alias` names where it rests."
+    )
 
 
 class JwtIdentity:
@@ -101,7 +109,10 @@ class JwtIdentity:
         """The private key; kept for seconds only, so that a rotated one is picked up."""
         now = self._clock.now()
         if self._signing_key is None or now > self._signing_key[1]:
-            key = _private_key(self._signing_key_alias, await self._vault.resolve(self._signing_key_alias))
+            key = _private_key(
+                self._signing_key_alias,
+                await resolved(self._vault, self._signing_key_alias, purpose="sign a protocol message"),
+            )
             self._signing_key = (key, now + _KEY_KEPT)
         return self._signing_key[0]
 

@@ -73,7 +73,8 @@ class ObjectStorageEvidence:
                 return await self._verified(process, place, marker)
             return await self._failure(process, place)
         except (ReceiptRefusedError, MarkerMalformedError, BlobTooLargeError) as error:
-            return Refused(TransferError(code=error.code, message=redacted(_storable(error.message))))
+            reason = redacted(_storable(error.message))
+            return Refused(TransferError(code=error.code, message=reason, remedy=error.advice))
 
     async def _failure(self, process: TransferProcess, place: ReceiptPlace) -> Evidence:
         content = await place.read(FAILED, max_bytes=MARKER_MAX_BYTES)

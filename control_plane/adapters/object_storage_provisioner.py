@@ -1,6 +1,10 @@
-"""ObjectStorageProvisioner: one Azure container and one write-only SAS for each transfer."""
+"""ObjectStorageProvisioner: a place in Azure Blob Storage and one write-only SAS for each transfer.
+
+The place is a container that is made for the transfer, or one that the client has already (`existing_container`).
+"""
 
 import hashlib
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
 from typing import Final
@@ -9,7 +13,9 @@ from azure_storage.address import AzureBlobAddress
 from azure_storage.containers import ObjectStorage
 from azure_storage.errors import ContainerNotOursError
 from connector_spi.errors import PermanentError
-from control_plane.domain.transfer_process import ProvisionedResource, TransferProcess
+from control_plane.adapters.existing_container import check_existing, existing_plan
+from control_plane.domain.placement import DestinationAccess
+from control_plane.domain.transfer_process import ProvisionedResource, TransferProcess, data_address_alias
 from control_plane.ports.provisioner import Provisioned
 
 _CONTAINER_PREFIX: Final = "transfer-"
@@ -19,33 +25,53 @@ class NothingProvisionedError(PermanentError):
     """The process holds no plan of what to provision."""
 
     code = "NothingProvisioned"
+    cause = "the process holds no record of a destination that was made for it"
+    remedy = (
+        'Start a new transfer. When it recurs, a data plane with `provision_with = "data-plane"` and the control '
+        "plane disagree on who makes the destination."
+    )
 
 
 class ObjectStorageProvisioner:
-    """Makes the container with the consumer's own account key; the provider only ever sees the SAS."""
+    """Makes the place as the owner of the account; the provider only ever sees the SAS."""
 
-    def __init__(self, storage: ObjectStorage, *, sas_seconds: float, allow_tags: bool = False) -> None:
+    def __init__(
+        self,
+        storage: ObjectStorage,
+        *,
+        sas_seconds: float,
+        allow_tags: bool = False,
+        hierarchical: Collection[str] = frozenset(),
+    ) -> None:
+        """`hierarchical`: accounts in which a SAS may be limited to a folder."""
         self._storage = storage
         self._sas_seconds = sas_seconds
         self._allow_tags = allow_tags
+        self._hierarchical = hierarchical
 
     def plan(self, process: TransferProcess) -> ProvisionedResource:
-        """The client's container name, or one made from the process id."""
+        """The client's container name, or one made from the process id; or what an existing container needs."""
+        made = _CONTAINER_PREFIX + _digest(process)
+        if not process.managed_resources:
+            return existing_plan(process, staging_container=made, hierarchical=self._hierarchical)
         address = AzureBlobAddress.of_destination(process.data_destination, container_optional=True)
         return ProvisionedResource(
             account=address.account,
-            container=address.container or _CONTAINER_PREFIX + _digest(process),
+            container=address.container or made,
             folder=address.folder_name,
-            secret_alias=f"transfer-process-{process.id}-data-address",
+            secret_alias=data_address_alias(process.id),
             sas_expires_at=None,
         )
 
     async def provision(self, process: TransferProcess) -> Provisioned:
-        """Create the container with the process id in its metadata, then mint the SAS."""
+        """Look at the client's container, create this side's with the process id in its metadata, mint the SAS."""
         plan, key_name = _plan(process), _key_name(process)
-        await self._storage.create_container(
-            plan.account, plan.container, process_id=_owner(process), key_name=key_name
-        )
+        if plan.access is not DestinationAccess.MANAGED:
+            await check_existing(self._storage, plan, key_name)
+        if plan.access.is_made_here:
+            await self._storage.create_container(
+                plan.account, plan.container, process_id=_owner(process), key_name=key_name
+            )
         return await self.renew(process)
 
     async def renew(self, process: TransferProcess) -> Provisioned:
@@ -56,6 +82,7 @@ class ObjectStorageProvisioner:
             plan.container,
             policy_id=_policy_id(process),
             lifetime_seconds=self._sas_seconds,
+            folder=plan.folder if plan.access is DestinationAccess.DIRECTORY else "",
             allow_tags=self._allow_tags,
             key_name=_key_name(process),
         )
@@ -71,6 +98,8 @@ class ObjectStorageProvisioner:
     async def deprovision(self, process: TransferProcess) -> None:
         """Delete the container if this process created it; one that is somebody else's stays."""
         plan = _plan(process)
+        if not plan.access.is_made_here:
+            return
         with suppress(ContainerNotOursError):
             await self._storage.delete_container(
                 plan.account, plan.container, process_id=_owner(process), key_name=_key_name(process)

@@ -1,7 +1,7 @@
 """How a value of an entity is written into one cell of a record, and read back exactly as it was."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any, Final
@@ -11,6 +11,7 @@ from connector_spi.errors import InvalidInputError
 from connector_spi.signaling import DataFlowProgress
 from control_plane.domain.contract_agreement import ContractAgreement
 from control_plane.domain.data_plane_registration import CallerCredentials
+from control_plane.domain.placement import DestinationAccess, IfExists, Placement, PlacementPosition, PlacementStage
 from control_plane.domain.policy import Policy
 from control_plane.domain.query import Criterion
 from control_plane.domain.transfer_process import ProvisionedResource, TransferError
@@ -74,11 +75,37 @@ def _encode_provisioned(resource: ProvisionedResource) -> dict[str, Any]:
         "folder": resource.folder,
         "secret_alias": resource.secret_alias,
         "sas_expires_at": optional(TIME).encode(resource.sas_expires_at),
+        "access": resource.access.value,
+        "placement": optional(PLACEMENT).encode(resource.placement),
     }
 
 
 def _decode_provisioned(document: Mapping[str, Any]) -> ProvisionedResource:
-    return ProvisionedResource(**{**document, "sas_expires_at": optional(TIME).decode(document["sas_expires_at"])})
+    """Documents from before there were placements say nothing of them: their containers are managed."""
+    members = {
+        "sas_expires_at": optional(TIME).decode(document["sas_expires_at"]),
+        "access": DestinationAccess(document.get("access", DestinationAccess.MANAGED)),
+        "placement": optional(PLACEMENT).decode(document.get("placement")),
+    }
+    return ProvisionedResource(**{**document, **members})
+
+
+def _encode_placement(placement: Placement) -> dict[str, Any]:
+    position = placement.position
+    return {
+        "container": placement.container,
+        "if_exists": placement.if_exists.value,
+        "position": None if position is None else {**asdict(position), "stage": position.stage.value},
+    }
+
+
+def _decode_placement(document: Mapping[str, Any]) -> Placement:
+    position = document["position"]
+    return Placement(
+        container=document["container"],
+        if_exists=IfExists(document["if_exists"]),
+        position=position and PlacementPosition(**{**position, "stage": PlacementStage(position["stage"])}),
+    )
 
 
 def _encode_agreement(agreement: ContractAgreement) -> dict[str, Any]:
@@ -121,11 +148,10 @@ POLICY: Final = CellCodec(Policy.document, Policy.of_document)
 SELECTOR: Final = CellCodec(_encode_selector, _decode_selector)
 TEXTS: Final = CellCodec(list, tuple)
 CREDENTIALS: Final = CellCodec(_encode_credentials, lambda document: CallerCredentials(**document))
+PLACEMENT: Final = CellCodec(_encode_placement, _decode_placement)
 PROVISIONED: Final = CellCodec(_encode_provisioned, _decode_provisioned)
 AGREEMENT: Final = CellCodec(_encode_agreement, _decode_agreement)
-TRANSFER_ERROR: Final = CellCodec(
-    lambda error: {"code": error.code, "message": error.message}, lambda document: TransferError(**document)
-)
+TRANSFER_ERROR: Final = CellCodec(lambda error: error.document, lambda document: TransferError(**document))
 PROGRESS: Final = CellCodec(
     lambda progress: progress.model_dump(mode="json", by_alias=True), DataFlowProgress.model_validate
 )

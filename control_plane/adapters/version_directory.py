@@ -42,6 +42,11 @@ class UnsupportedVersionError(PeerRefusedError):
     """The counterparty speaks the Dataspace Protocol, and no version of it that this connector speaks."""
 
     code = "UnsupportedVersion"
+    cause = "the counterparty speaks no version of the Dataspace Protocol that this connector speaks"
+    remedy = (
+        "Compare with its /.well-known/dspace-version. Use its address of version 2025-1 where it has one; otherwise "
+        "it has to be updated."
+    )
 
     def __init__(self, *, address: str, offered: tuple[str, ...]) -> None:
         theirs = ", ".join(offered) or "none over HTTPS"

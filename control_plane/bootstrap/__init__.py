@@ -13,8 +13,10 @@ from uuid import uuid4
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from fastapi import FastAPI
 
+from azure_storage.account_access import Credentials
 from connector_spi.clock import Clock
 from connector_spi.errors import ConnectorError
+from connector_spi.orphan_sweep import OrphanSweep, looks_every
 from connector_spi.vault import Vault
 from control_plane.bootstrap.credentials import credential_issuer, credential_renewer
 from control_plane.bootstrap.data_planes import registrars
@@ -48,8 +50,10 @@ from control_plane.services.flow_reconciler import FlowReconciler
 from control_plane.services.negotiation_manager import ContractNegotiationManager
 from control_plane.services.negotiation_protocol_service import NegotiationProtocolService
 from control_plane.services.negotiation_service import NegotiationService
+from control_plane.services.orphaned_secrets import OrphanedSecrets
 from control_plane.services.policy_monitor import PolicyMonitor
 from control_plane.services.provider_acts import ProviderActs
+from control_plane.services.staged_arrivals import StagedArrivals
 from control_plane.services.status_checker import StatusChecker
 from control_plane.services.transfer_admission import TransferAdmission
 from control_plane.services.transfer_manager import TransferProcessManager
@@ -63,6 +67,8 @@ from control_plane.signaling_api.exchange import SignalingExchange
 from control_plane.signaling_api.registrations import registrations_router
 
 _OVERLAPPING_SWEEPS: Final = 8
+_SLICE_SHARE_OF_LEASE: Final = 0.2
+"""What a slice begins it also ends, and both together must be done before the lease is over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,22 +116,26 @@ async def build_control_plane(
     identity: CounterpartyIdentity | None = None,
     guards: PendingGuards | None = None,
     policy_functions: Iterable[PolicyFunction] = (),
+    entra: Credentials | None = None,
 ) -> AsyncIterator[ControlPlane]:
     """A control plane whose loops run while the context is open.
 
     `identity`: how participants prove who they are; None: as the settings say.
     `guards`: where somebody decides before this side goes on; None: as the settings say.
     `policy_functions`: left operands of policies beside the built-in ones and those of installed plug-ins.
+    `entra`: the identities that storage accounts may name.
 
     Leaving the context stops the loops once the steps under way have ended, and closes what was opened here; the
-    vault is the caller's.
+    vault and the identities are the caller's.
 
     Raises:
         ConfigurationError: a setting cannot work.
         StoreUnavailableError: the database did not answer.
     """
     async with AsyncExitStack() as stack:
-        parts = await open_parts(settings, vault, clock, stack, identity=identity, policy_functions=policy_functions)
+        parts = await open_parts(
+            settings, vault, clock, stack, identity=identity, policy_functions=policy_functions, entra=entra
+        )
         stop = asyncio.Event()
         loops = await stack.enter_async_context(asyncio.TaskGroup())
         stack.callback(stop.set)
@@ -243,6 +253,9 @@ def _transfer_manager(
         data_flows=parts.data_flows,
         client=parts.client,
         evidence=parts.evidence,
+        staged=StagedArrivals(
+            parts.placement, parts.clock, slice_seconds=settings.transfer.lease_seconds * _SLICE_SHARE_OF_LEASE
+        ),
         trusting=frozenset(p.id for p in settings.counterparties if p.completion_evidence == "message"),
         clock=parts.clock,
         restart_look_seconds=settings.transfer.restart_look_seconds,
@@ -341,5 +354,20 @@ def _scheduler(timing: TransferSettings, parts: Parts) -> AsyncIOScheduler:
         misfire_grace_time=None,
         next_run_time=parts.clock.now() + timedelta(seconds=timing.status_check_seconds),
     )
+    if timing.orphaned_secret_seconds:
+        _add_secret_sweep(scheduler, timedelta(seconds=timing.orphaned_secret_seconds), parts)
     scheduler.start()
     return scheduler
+
+
+def _add_secret_sweep(scheduler: AsyncIOScheduler, waiting: timedelta, parts: Parts) -> None:
+    orphans = OrphanedSecrets(parts.vault, parts.stores)
+    sweep = OrphanSweep(find=orphans.find, vault=parts.vault, clock=parts.clock, waiting=waiting)
+    scheduler.add_job(
+        sweep.sweep,
+        "interval",
+        seconds=looks_every(waiting).total_seconds(),
+        coalesce=True,
+        misfire_grace_time=None,
+        next_run_time=parts.clock.now(),
+    )

@@ -7,6 +7,7 @@ import httpx
 
 from connector_spi.clock import Clock
 from connector_spi.vault import Vault
+from connector_spi.vault_access import resolved
 from control_plane.adapters.control_plane_registrar import ControlPlaneRegistrar, OfferedCredentials
 from control_plane.adapters.data_plane_authorization import (
     CallerAuthorization,
@@ -150,6 +151,6 @@ def _offered(plane: DataPlaneEndpointSettings, vault: Vault) -> OfferedCredentia
 
 def _secret(vault: Vault, alias: str) -> Callable[[], Awaitable[str]]:
     async def read() -> str:
-        return await vault.resolve(alias)
+        return await resolved(vault, alias, purpose="fetch a token for a data plane")
 
     return read

@@ -8,6 +8,7 @@ import httpx
 
 from connector_spi.clock import Clock
 from connector_spi.vault import Vault
+from connector_spi.vault_access import resolved
 from control_plane.adapters.client_id_identity import ClientIdIdentity
 from control_plane.adapters.configured_claims import ConfiguredClaims
 from control_plane.adapters.jwt_identity import JwtIdentity
@@ -152,7 +153,7 @@ def _requests(
     wishes = {peer.id: peer.oauth2 for peer in settings.counterparties}
 
     async def secret() -> str:
-        return await vault.resolve(oauth2.client_secret_alias)
+        return await resolved(vault, oauth2.client_secret_alias, purpose="fetch a token for a counterparty")
 
     def wanted(participant_id: str) -> ClientCredentials:
         own = wishes.get(participant_id, CounterpartyTokenSettings())

@@ -5,10 +5,11 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Final
 
-from azure_storage.account_keys import AccountKeys
+from azure_storage.account_access import Credentials
 from azure_storage.containers import ObjectStorage
 from azure_storage.endpoints import StorageEndpoints
-from azure_storage.session import open_storage_session
+from azure_storage.opening import OpenedStorage, open_storage
+from azure_storage.relocation import Relocator
 from connector_spi.clock import Clock
 from connector_spi.data_address import AZURE_STORAGE
 from connector_spi.outbound_addresses import OutboundAddressPolicy
@@ -18,6 +19,7 @@ from control_plane.adapters.data_plane_directory import DataPlaneDirectory
 from control_plane.adapters.dsp_client import DspClient
 from control_plane.adapters.memory_stores import memory_stores
 from control_plane.adapters.object_storage_evidence import ObjectStorageEvidence, ReceiptTrust
+from control_plane.adapters.object_storage_placement import ObjectStoragePlacement
 from control_plane.adapters.object_storage_provisioner import ObjectStorageProvisioner
 from control_plane.adapters.sql_stores import migrate_stores, open_stores
 from control_plane.adapters.version_directory import VersionDirectory
@@ -38,6 +40,7 @@ from sql_storage.database import Database
 
 _METADATA_SECONDS: Final = 3.0
 """Limit of one look at a counterparty's version document; the message waits for it."""
+_CALL_SHARE_OF_LEASE: Final = 0.4
 MEMORY_DATABASE: Final = "memory://"
 """Database address that keeps everything in memory: for development, nothing outlives the process."""
 
@@ -60,6 +63,7 @@ class Parts:
     addresses: TransferAddresses
     policies: PolicyEngine
     evidence: ObjectStorageEvidence
+    placement: ObjectStoragePlacement
     provisioners: Mapping[str, ObjectStorageProvisioner]
 
 
@@ -71,6 +75,7 @@ async def open_parts(
     *,
     identity: CounterpartyIdentity | None,
     policy_functions: Iterable[PolicyFunction],
+    entra: Credentials | None = None,
 ) -> Parts:
     """Open everything; it is closed with the stack.
 
@@ -79,15 +84,8 @@ async def open_parts(
         StoreUnavailableError: the database did not answer.
     """
     stores = await _open_stores(settings.database_url, clock, stack)
-    session = await stack.enter_async_context(open_storage_session())
-    endpoints = StorageEndpoints(settings.storage.endpoint_template)
-    storage = ObjectStorage(
-        endpoints=endpoints,
-        account_keys=AccountKeys(vault, clock=clock),
-        clock=clock,
-        session=session,
-        call_seconds=settings.transfer.call_seconds,
-    )
+    opened = await _open_storage(settings, vault, clock, stack, entra)
+    storage = opened.objects
     outbound = OutboundAddressPolicy(**settings.outbound.model_dump())
     http = await stack.enter_async_context(guarded_client(outbound, call_seconds=settings.transfer.call_seconds))
     identity = identity or open_identity(settings, vault=vault, clock=clock, guarded=http)
@@ -96,7 +94,7 @@ async def open_parts(
         stores=stores,
         vault=vault,
         clock=clock,
-        endpoints=endpoints,
+        endpoints=opened.endpoints,
         storage=storage,
         outbound=outbound,
         identity=identity,
@@ -117,7 +115,22 @@ async def open_parts(
             plugin_contexts(settings.policy_plugins, vault, clock, outbound),
         ),
         evidence=_evidence(settings, storage),
+        placement=_placement(settings, opened, clock),
         provisioners={AZURE_STORAGE: _provisioner(settings, storage)},
+    )
+
+
+async def _open_storage(
+    settings: ControlPlaneSettings, vault: Vault, clock: Clock, stack: AsyncExitStack, entra: Credentials | None
+) -> OpenedStorage:
+    return await stack.enter_async_context(
+        open_storage(
+            settings.storage,
+            vault,
+            clock,
+            credentials=entra,
+            call_seconds=settings.transfer.call_seconds,
+        )
     )
 
 
@@ -137,9 +150,21 @@ def _evidence(settings: ControlPlaneSettings, storage: ObjectStorage) -> ObjectS
     return ObjectStorageEvidence(storage, trust)
 
 
+def _placement(settings: ControlPlaneSettings, opened: OpenedStorage, clock: Clock) -> ObjectStoragePlacement:
+    # A request that is under way when a slice ends is waited for, and the step must still end before its lease.
+    call_seconds = settings.transfer.lease_seconds * _CALL_SHARE_OF_LEASE
+    relocator = Relocator(opened.session, clock, call_seconds)
+    return ObjectStoragePlacement(opened.objects, opened.endpoints, relocator, with_tags=settings.storage.allow_tags)
+
+
 def _provisioner(settings: ControlPlaneSettings, storage: ObjectStorage) -> ObjectStorageProvisioner:
     rules = settings.storage
-    return ObjectStorageProvisioner(storage, sas_seconds=rules.sas_seconds, allow_tags=rules.allow_tags)
+    return ObjectStorageProvisioner(
+        storage,
+        sas_seconds=rules.sas_seconds,
+        allow_tags=rules.allow_tags,
+        hierarchical=frozenset(account.name for account in rules.accounts if account.hierarchical_namespace),
+    )
 
 
 async def _open_stores(database_url: str, clock: Clock, stack: AsyncExitStack) -> Stores:

@@ -15,18 +15,30 @@ class RenewalRefusedError(ConflictError):
     """No fresh credential is given for this transfer, now or later."""
 
     code = "CredentialRenewalRefused"
+    cause = "a fresh credential was asked for a transfer that has ended or never had one"
+    remedy = (
+        "Start a new transfer. A data plane that still asks has not heard of the end, and hears of it within "
+        "`transfer.flow_check_seconds`."
+    )
 
 
 class RenewalNotNowError(TransientError):
     """No fresh credential is given while the transfer is paused; once it goes on, one may be."""
 
     code = "CredentialRenewalNotNow"
+    cause = "a fresh credential was asked for while the transfer is paused"
+    remedy = "Resume the transfer; the data plane then asks again by itself."
 
 
 class TooManyRenewalsError(TransientError):
     """A fresh credential for this transfer was given a moment ago."""
 
     code = "TooManyCredentialRenewals"
+    cause = "fresh credentials are asked for more often than is allowed"
+    remedy = (
+        "It is asked again later. When it lasts, raise `storage.sas_seconds`, or lower "
+        "`transfer.renewal_interval_seconds`."
+    )
 
 
 def check_consumer_may_issue(process: TransferProcess) -> None:

@@ -18,6 +18,11 @@ class SealedAddressError(PermanentError):
     """What the vault holds under the alias of a data address is something else."""
 
     code = "SealedAddress"
+    cause = "what the vault holds as a transfer's data address is something else"
+    remedy = (
+        "Somebody wrote under an alias of the connector. Give it a vault, mount or folder of its own, and start a new"
+        " transfer."
+    )
 
 
 def sealed(address: DataAddress) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from connector_spi.data_address import DataAddress
 from connector_spi.signaling import DataFlowProgress
+from control_plane.domain.placement import DestinationAccess, Placement, PlacementPosition
 
 
 class TransferProcessType(StrEnum):
@@ -53,7 +54,8 @@ class TransferProcessState(IntEnum):
     COMPLETING = 750
     """This side's data plane has finished; the TransferCompletionMessage is being sent."""
     COMPLETING_REQUESTED = 775
-    """The counterparty says that it is complete; the evidence is being looked at, the data plane is being told."""
+    """The counterparty says that it is complete; the evidence is being looked at, the data plane is being told.
+    Consumer: or everything has arrived, and is being moved into the client's container."""
     COMPLETED = 800
     """Outcome: all data arrived."""
     TERMINATING = 825
@@ -127,17 +129,31 @@ class TransferError:
 
     code: str
     message: str
+    remedy: str = ""
+    """What our own operator does about it, beyond what the message says; never sent to the counterparty."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "code", self.code[:ERROR_CODE_MAX])
         object.__setattr__(self, "message", self.message[:ERROR_MESSAGE_MAX])
+        object.__setattr__(self, "remedy", self.remedy[:ERROR_MESSAGE_MAX])
+
+    @property
+    def document(self) -> dict[str, str]:
+        """Its parts, as rows and inbox notes hold them; no remedy where there is none."""
+        told = {"code": self.code, "message": self.message}
+        return {**told, "remedy": self.remedy} if self.remedy else told
+
+    @property
+    def for_operator(self) -> str:
+        """Message and remedy in one text, for our own side."""
+        return f"{self.message} {self.remedy}".rstrip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProvisionedResource:
-    """What the consumer made for one transfer: the destination, and where its SAS rests.
+    """What the consumer made ready for one transfer: where the provider writes, and where its SAS rests.
 
-    Whether the container is this transfer's own is written in the container itself, by the call that created it.
+    Whether the container is this transfer's own is written in the container itself, too, by the call that created it.
     """
 
     account: str
@@ -146,6 +162,9 @@ class ProvisionedResource:
     secret_alias: str
     """Vault alias of the SAS."""
     sas_expires_at: datetime | None
+    access: DestinationAccess = DestinationAccess.MANAGED
+    placement: Placement | None = None
+    """Where the data is moved once it has arrived; None: it stays where the provider wrote it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +230,11 @@ class TransferProcess:
         return is_pull(self.transfer_type)
 
     @property
+    def placement(self) -> Placement | None:
+        """Where what arrives is moved before the transfer completes, where it is moved at all."""
+        return self.provisioned.placement if self.provisioned else None
+
+    @property
     def flow_id(self) -> str:
         """The id of the data flow, as the data plane knows it."""
         return self.data_flow_id or self.id
@@ -265,6 +289,13 @@ class TransferProcess:
     def failed_with(self, error: TransferError) -> "TransferProcess":
         """The process with its reason recorded; the first reason stays."""
         return self if self.error else replace(self, error=error)
+
+    def placed_up_to(self, position: PlacementPosition) -> "TransferProcess":
+        """The process with its placement at `position`; itself where nothing is placed."""
+        if self.provisioned is None or self.provisioned.placement is None:
+            return self
+        placement = replace(self.provisioned.placement, position=position)
+        return replace(self, provisioned=replace(self.provisioned, placement=placement))
 
     def with_deadline(self, seconds: float) -> "TransferProcess":
         """The process with a limit on how long its present state may last."""

@@ -58,6 +58,8 @@ class TransferEvent(StrEnum):
     """The counterparty says that it is complete."""
     COMPLETE_BY_EVIDENCE = "COMPLETE_BY_EVIDENCE"
     """Consumer: a valid marker was found, and all that it lists; or its data plane says so."""
+    ARRIVE = "ARRIVE"
+    """Consumer: as before, but what arrived remains to be moved into the client's container; or a part of it was."""
     FINISH_COMPLETION = "FINISH_COMPLETION"
     TERMINATE = "TERMINATE"
     """This side ends the transfer: a client's wish, a permanent error, or a deadline."""
@@ -86,6 +88,8 @@ _PAUSING: Final = (
     _S.RESUMING_REQUESTED,
     _S.RESUMED,
 )
+_MAY_ARRIVE: Final = (_S.STARTUP_REQUESTED, _S.STARTED, _S.COMPLETING_REQUESTED, *_PAUSING)
+"""States in which all of the data may be found at the consumer."""
 _PAUSING_PROVIDER: Final = (
     _S.SUSPENDING,
     _S.SUSPENDING_REQUESTED,
@@ -147,9 +151,8 @@ _CONSUMER: Final = StateMachine(
         _E.COMPLETE: [(_S.STARTED, _S.COMPLETING)],
         # In SUSPENDED the protocol forbids the message; what this side sees for itself counts in any case.
         _E.COMPLETE_BY_COUNTERPARTY: [(s, _S.COMPLETING_REQUESTED) for s in (_S.STARTED, _S.SUSPENDING)],
-        _E.COMPLETE_BY_EVIDENCE: [
-            (s, _S.COMPLETED) for s in (_S.STARTUP_REQUESTED, _S.STARTED, _S.COMPLETING_REQUESTED, *_PAUSING)
-        ],
+        _E.COMPLETE_BY_EVIDENCE: [(s, _S.COMPLETED) for s in _MAY_ARRIVE],
+        _E.ARRIVE: [(s, _S.COMPLETING_REQUESTED) for s in _MAY_ARRIVE],
         _E.FINISH_COMPLETION: [(s, _S.COMPLETED) for s in (_S.COMPLETING, _S.COMPLETING_REQUESTED)],
     },
 )

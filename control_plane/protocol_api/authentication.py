@@ -22,6 +22,14 @@ class IdentityUncheckedError(TransientError):
     """Whether the header is good cannot be told now: keys cannot be fetched, or a third party does not answer."""
 
     code = "IdentityUnchecked"
+    cause = (
+        "whether a counterparty's token is good cannot be told now: keys cannot be fetched, or a third party does not"
+        " answer"
+    )
+    remedy = (
+        "It is tried again by the counterparty. Check that this machine reaches the issuer's keys (`identity.oauth2`,"
+        " did:web), and the guard (`outbound.allowed_hosts`)."
+    )
 
 
 async def authenticated(identity: CounterpartyIdentity, authorization: str | None) -> Participant:

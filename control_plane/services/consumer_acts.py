@@ -11,6 +11,7 @@ from connector_spi.clock import Clock
 from connector_spi.errors import PeerRefusedError, PeerUnavailableError, TransientError
 from connector_spi.signaling import DataFlowState
 from control_plane.domain.completion_proof import CompletionProof, completion_proof
+from control_plane.domain.placement import PlacementPosition
 from control_plane.domain.transfer_process import (
     ResourcePhase,
     TransferError,
@@ -33,6 +34,7 @@ from control_plane.services.refused_messages import (
     UNKNOWN,
     RefusedMessages,
 )
+from control_plane.services.staged_arrivals import StagedArrivals
 from control_plane.services.transfer_manager import Acts, ResourceActs
 
 _log = logging.getLogger(__name__)
@@ -46,6 +48,11 @@ class EvidenceMissingError(TransientError):
     """The provider said that everything is there, and no marker says so yet."""
 
     code = "EvidenceMissing"
+    cause = "the provider said that everything is there, and no marker in the container says so yet"
+    remedy = (
+        "It is looked for again, for `transfer.evidence_seconds`. A provider whose data plane writes no markers needs"
+        ' `completion_evidence = "message"` at its `[[counterparties]]`.'
+    )
 
 
 class ConsumerActs:
@@ -59,11 +66,14 @@ class ConsumerActs:
         data_flows: DataFlowController,
         client: DataspaceClient,
         evidence: CompletionEvidence,
+        staged: StagedArrivals,
         trusting: frozenset[str],
         clock: Clock,
         restart_look_seconds: float = 5,
     ) -> None:
-        """`trusting`: counterparties that write no marker, whose completion message counts.
+        """`staged`: what is done with data that has arrived beside the client's container, not in it.
+
+        `trusting`: counterparties that write no marker, whose completion message counts.
 
         `restart_look_seconds`: how often a provider that acknowledged a resumption is asked whether it has started.
         """
@@ -72,6 +82,7 @@ class ConsumerActs:
         self._data_flows = data_flows
         self._client = client
         self._evidence = evidence
+        self._staged = staged
         self._trusting = trusting
         self._refused = RefusedMessages(client, clock)
         self._restart_look = timedelta(seconds=restart_look_seconds)
@@ -189,8 +200,11 @@ class ConsumerActs:
 
         That is the marker where it provisioned by itself (or the provider's word, where that is configured), and its
         data plane's consent where that prepared. Of a pull without a data plane there is nothing to see.
-        `control_plane.domain.completion_proof` says which of them it is.
+        `control_plane.domain.completion_proof` says which of them it is. What has arrived in a staging container is
+        then moved, in slices of some seconds.
         """
+        if process.placement is not None and process.placement.position is not None:
+            return await self._placed(process)
         match completion_proof(process, trusting=self._trusting):
             case CompletionProof.DATA_PLANE:
                 await self._data_flows.complete(process)
@@ -198,7 +212,19 @@ class ConsumerActs:
                 return await self._verified_by_marker(process)
             case CompletionProof.MESSAGE:
                 pass
-        return fire(process, _E.FINISH_COMPLETION, at=self._clock.now())
+        return self._arrived(process)
+
+    def _arrived(self, process: TransferProcess) -> TransferProcess:
+        now = self._clock.now()
+        if process.placement is None:
+            return fire(process, _E.FINISH_COMPLETION, at=now)
+        return fire(process.placed_up_to(PlacementPosition()), _E.ARRIVE, at=now)
+
+    async def _placed(self, process: TransferProcess) -> TransferProcess:
+        if process.placement is not None and process.placement.position == PlacementPosition():
+            # Nothing may be written into the staging container while it is read.
+            await self._doors.of(process).revoke(process)
+        return await self._staged.place(process)
 
     async def _verified_by_marker(self, process: TransferProcess) -> TransferProcess:
         match await self._evidence.look(process):
@@ -208,7 +234,7 @@ class ConsumerActs:
                 return fire(process.failed_with(error), _E.TERMINATE, at=self._clock.now())
             case Arrived() as arrived:
                 await self._processes.record_progress(process.id, arrived.progress)
-        return fire(process, _E.FINISH_COMPLETION, at=self._clock.now())
+        return self._arrived(process)
 
     async def terminate(self, process: TransferProcess) -> TransferProcess:
         """Stop the flow, and tell the provider, if it ever heard of the transfer.
@@ -237,15 +263,32 @@ class ConsumerActs:
         return fire(process, _E.FINISH_TERMINATION, at=self._clock.now())
 
     async def revoke(self, process: TransferProcess) -> TransferProcess:
-        """The outcome is known: the secret is forgotten and made worthless."""
-        await self._doors.of(process).revoke(process)
+        """The outcome is known: the secret is forgotten and made worthless; what was staged goes, too.
+
+        It is the data's way only: a placement that did not come to its end is undone first, in slices.
+        """
+        door = self._doors.of(process)
+        await door.revoke(process)
+        if process.placement is not None:
+            if not await self._staged.settle(process):
+                return process
+            await door.remove(replace(process, secret_alias=None))
+        process = await self._end_told(process)
         return fire_resource(replace(process, secret_alias=None), ResourceEvent.FINISH_REVOKING, at=self._clock.now())
 
     async def deprovision(self, process: TransferProcess) -> TransferProcess:
         """Remove what this transfer created."""
+        if process.placement is not None and not await self._staged.settle(process):
+            return process
         await self._doors.of(process).remove(process)
-        process = replace(process, secret_alias=None)
+        process = replace(await self._end_told(process), secret_alias=None)
         return fire_resource(process, ResourceEvent.FINISH_DEPROVISIONING, at=self._clock.now())
+
+    async def _end_told(self, process: TransferProcess) -> TransferProcess:
+        """Tell a data plane that did not answer before the transfer was ended: its flow holds secrets, too."""
+        if process.message_id is not None:
+            await self._stop_flow(process)
+        return replace(process, message_id=None)
 
     async def _pause(self, process: TransferProcess) -> None:
         # A pull's address stays: the provider's next start may be here already, and has brought a fresh one.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connector_spi.errors import InvalidInputError, NotFoundError
+from connector_spi.log_context import log_facts
 from control_plane.domain.credential_renewal import RenewalRefusedError, check_consumer_may_issue
 from control_plane.domain.transfer_process import TransferProcess, TransferProcessType
 from control_plane.ports.stores import TransferProcessStore
@@ -55,12 +56,13 @@ class CredentialIssuer:
         process = await self._own(counter_party_id, process_id, provider_pid)
         check_consumer_may_issue(process)
         self._limit.admit(process.id)
-        try:
-            renewed = await self._renewed(process)
-        except BaseException:
-            self._limit.take_back(process.id)
-            raise
-        _log.info("credential renewed", extra={"transfer_process_id": process.id, "ends_at": str(renewed.expires_at)})
+        with log_facts(transfer_process_id=process.id, participant_id=process.participant_id):
+            try:
+                renewed = await self._renewed(process)
+            except BaseException:
+                self._limit.take_back(process.id)
+                raise
+            _log.info("credential renewed", extra={"ends_at": str(renewed.expires_at)})
         return IssuedCredential(
             process_id=process.id,
             provider_pid=provider_pid,

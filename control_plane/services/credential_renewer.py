@@ -5,6 +5,7 @@ import logging
 from connector_spi.data_address import SECRET, DataAddress
 from connector_spi.errors import NotFoundError, PeerRefusedError
 from connector_spi.vault import Vault
+from connector_spi.vault_access import vault_purpose
 from control_plane.domain.credential_renewal import RenewalRefusedError, check_provider_may_ask
 from control_plane.domain.transfer_process import TransferProcess, TransferProcessType
 from control_plane.ports.data_flow_controller import DataFlowController
@@ -63,9 +64,11 @@ class CredentialRenewer:
     async def _keep(self, process: TransferProcess, secret: str) -> None:
         """Store the secret; take it out again when the outcome came meanwhile, for its clean-up may be over."""
         alias = process.secret_alias or ""
-        await self._vault.store(alias, secret)
+        with vault_purpose(f"renewed destination of transfer process {process.id}"):
+            await self._vault.store(alias, secret)
         now = await self._processes.find(process.id)
         if now is None or now.is_outcome:
-            await self._vault.delete(alias)
+            with vault_purpose(f"clean up after transfer process {process.id}"):
+                await self._vault.delete(alias)
             raise RenewalRefusedError(f"Transfer {process.id!r} has ended: no credential is needed any more.")
         _log.info("credential stored in the vault", extra={"alias": alias, "transfer_process_id": process.id})

@@ -11,7 +11,12 @@ from connector_spi.log_context import redacted
 from connector_spi.signaling import DataFlowProgress
 from control_plane.domain.contract_agreement import ContractAgreement
 from control_plane.domain.inbox import InboxMessage
-from control_plane.domain.transfer_process import TransferProcess, TransferProcessState, TransferProcessType
+from control_plane.domain.transfer_process import (
+    TransferError,
+    TransferProcess,
+    TransferProcessState,
+    TransferProcessType,
+)
 from control_plane.domain.transfer_state_machine import TransferEvent
 from control_plane.ports.stores import Stores
 from control_plane.services.destination_doors import shown_part
@@ -82,10 +87,13 @@ class DataFlowService:
             await self._note(process, TransferEvent.START, {})
         await self._note(process, event, {})
 
-    async def on_errored(self, data_planes: frozenset[str], process_id: str, *, code: str, message: str) -> None:
-        """The flow failed for good."""
+    async def on_errored(
+        self, data_planes: frozenset[str], process_id: str, *, code: str, message: str, remedy: str = ""
+    ) -> None:
+        """The flow failed for good. `remedy`: what our operator does about it; the counterparty is not told."""
         process = await self._own(data_planes, process_id)
-        await self._note(process, TransferEvent.TERMINATE, {"code": code, "message": redacted(message)})
+        error = TransferError(code=code, message=redacted(message), remedy=redacted(remedy))
+        await self._note(process, TransferEvent.TERMINATE, error.document)
 
     async def on_suspended(self, data_planes: frozenset[str], process_id: str, *, message_id: str, reason: str) -> None:
         """The flow was parked: it goes on once the transfer is resumed. A flow may be parked more than once."""

@@ -15,8 +15,10 @@ from connector_spi.clock import Clock
 from connector_spi.data_address import SECRET, DataAddress
 from connector_spi.errors import PeerRefusedError, PermanentError
 from connector_spi.vault import Vault
+from connector_spi.vault_access import resolved, vault_purpose
 from control_plane.domain.credential_renewal import RenewalRefusedError
-from control_plane.domain.transfer_process import TransferProcess, data_address_alias
+from control_plane.domain.placement import ACCESS, IF_EXISTS
+from control_plane.domain.transfer_process import ProvisionedResource, TransferProcess, data_address_alias
 from control_plane.domain.transfer_state_machine import ResourceEvent, TransferEvent, fire, fire_resource
 from control_plane.ports.data_flow_controller import DataFlowController
 from control_plane.ports.provisioner import Provisioner
@@ -33,6 +35,11 @@ class DataAddressMissingError(PermanentError):
     """A data plane prepared a push, and did not say where the data goes."""
 
     code = "DataAddressMissing"
+    cause = "a data plane prepared a push and did not say where the data goes"
+    remedy = (
+        'Its answer to prepare lacks dataAddress. Set `provision_with = "control-plane"` for it, or mend the data '
+        "plane."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,32 +101,33 @@ class OwnDoor:
         _log.info(
             "destination provisioned", extra={"account": made.resource.account, "container": made.resource.container}
         )
-        await self._vault.store(made.resource.secret_alias, made.secret)
+        with vault_purpose("provision the destination"):
+            await self._vault.store(made.resource.secret_alias, made.secret)
         _log.info("credential stored in the vault", extra={"alias": made.resource.secret_alias})
-        destination = process.data_destination.with_properties(
-            account=made.resource.account, container=made.resource.container
-        )
-        process = replace(process, provisioned=made.resource, data_destination=destination)
+        process = replace(process, provisioned=made.resource, data_destination=_shown_to_client(process, made.resource))
         return fire(process, _E.FINISH_PROVISIONING, at=self._clock.now())
 
     async def destination(self, process: TransferProcess) -> DataAddress | None:
         """The container and its SAS."""
-        secret = await self._vault.resolve(process.secret_alias or "")
-        return process.data_destination.without("keyName").with_properties(**{SECRET: secret})
+        secret = await resolved(self._vault, process.secret_alias or "", purpose="tell the provider the destination")
+        told = process.data_destination.without("keyName", ACCESS, IF_EXISTS).with_properties(**{SECRET: secret})
+        return told.with_properties(container=process.provisioned.container) if process.provisioned else told
 
     async def renew(self, process: TransferProcess) -> RenewedSecret:
         """Mint anew for the same container."""
         if process.provisioned is None:
             raise RenewalRefusedError(f"Transfer {process.id!r} has no destination of this side's yet.")
         made = await self._provisioner(process).renew(process)
-        await self._vault.store(made.resource.secret_alias, made.secret)
+        with vault_purpose(f"renewed destination of transfer process {process.id}"):
+            await self._vault.store(made.resource.secret_alias, made.secret)
         return RenewedSecret(made.secret, made.resource.sas_expires_at)
 
     async def revoke(self, process: TransferProcess) -> None:
         """Forget the SAS, then make it worthless."""
         # The vault first: a storage account that does not answer must not keep the secret alive here.
         if process.secret_alias is not None:
-            await self._vault.delete(process.secret_alias)
+            with vault_purpose(f"clean up after transfer process {process.id}"):
+                await self._vault.delete(process.secret_alias)
         if process.provisioned is not None:
             with _nothing_made_is_nothing_left(process):
                 await self._provisioner(process).revoke(process)
@@ -261,6 +269,13 @@ def shown_part(address: DataAddress) -> DataAddress:
     """What of a destination may be kept and shown in clear, whatever its type."""
     shown = {name: address.get(name) for name in _SHOWN_PROPERTIES if address.get(name)}
     return DataAddress(address.type, shown)
+
+
+def _shown_to_client(process: TransferProcess, made: ProvisionedResource) -> DataAddress:
+    """Where the client will find its data, which may be another container than the one that the provider is told."""
+    container = made.placement.container if made.placement else made.container
+    shown = process.data_destination.with_properties(account=made.account, container=container)
+    return shown if process.managed_resources else shown.with_properties(folderName=made.folder)
 
 
 @contextmanager

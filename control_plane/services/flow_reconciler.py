@@ -15,7 +15,7 @@ from connector_spi.log_context import redacted
 from connector_spi.signaling import DataFlowState
 from control_plane.domain.inbox import InboxMessage
 from control_plane.domain.query import Criterion, QuerySpec
-from control_plane.domain.transfer_process import TransferProcess
+from control_plane.domain.transfer_process import TransferError, TransferProcess
 from control_plane.domain.transfer_state_machine import TransferEvent
 from control_plane.ports.data_flow_controller import DataFlowController, FlowStatus
 from control_plane.ports.stores import TransferProcessStore
@@ -101,5 +101,6 @@ def _meaning(process: TransferProcess, status: FlowStatus | None) -> tuple[Trans
         failure = status.failure
         code = failure.code if failure else "DataFlowError"
         text = redacted(failure.message) if failure else "The data plane ended the data flow and gave no reason."
-        return TransferEvent.TERMINATE, {"code": code, "message": text}
+        remedy = redacted(failure.remedy or "") if failure else ""
+        return TransferEvent.TERMINATE, TransferError(code=code, message=text, remedy=remedy).document
     return None, {}

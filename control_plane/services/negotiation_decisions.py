@@ -18,6 +18,11 @@ class OfferWithdrawnError(PermanentError):
     """What is negotiated about is not offered any more, or not to this counterparty."""
 
     code = "OfferWithdrawn"
+    cause = "what is negotiated about is not offered any more, or not to this counterparty"
+    remedy = (
+        "Ask for the catalog again (`connector catalog`) and negotiate what it offers now. Provider: look at the "
+        "contract definitions and their policies."
+    )
 
 
 def consumer_accepts(negotiation: ContractNegotiation) -> bool:

@@ -44,6 +44,10 @@ class PolicyFunctionUnavailableError(TransientError):
     """A policy function did not tell in time whether a constraint holds."""
 
     code = "PolicyFunctionUnavailable"
+    cause = "a policy function failed, or did not tell in time whether a constraint holds"
+    remedy = (
+        "It is tried again. Look at the log of the plug-in, and at what it asks over the network (`policy_plugins`)."
+    )
 
 
 class PolicyEngine:

@@ -11,6 +11,7 @@ from connector_spi.errors import NotFoundError, PeerRefusedError, PeerUnavailabl
 from connector_spi.log_context import redacted
 from connector_spi.signaling import DataFlowState
 from connector_spi.vault import Vault
+from connector_spi.vault_access import vault_purpose
 from control_plane.domain.asset import Asset
 from control_plane.domain.transfer_process import (
     ResourcePhase,
@@ -182,13 +183,12 @@ class ProviderActs:
 
     async def forget_secret(self, process: TransferProcess) -> TransferProcess:
         """The outcome is known: this side's copy of the SAS, or of the pull's address, is deleted."""
-        await self._delete_secret(process)
-        return fire_resource(replace(process, secret_alias=None), ResourceEvent.FINISH_REVOKING, at=self._clock.now())
+        process = await self._forgotten(process)
+        return fire_resource(process, ResourceEvent.FINISH_REVOKING, at=self._clock.now())
 
     async def forget_all(self, process: TransferProcess) -> TransferProcess:
         """The provider holds nothing but its copy of the secret."""
-        await self._delete_secret(process)
-        process = replace(process, secret_alias=None)
+        process = await self._forgotten(process)
         return fire_resource(process, ResourceEvent.FINISH_DEPROVISIONING, at=self._clock.now())
 
     async def _assigned(self, process: TransferProcess) -> TransferProcess:
@@ -249,6 +249,11 @@ class ProviderActs:
         with suppress(PeerRefusedError):
             await self._data_flows.terminate(process)
 
-    async def _delete_secret(self, process: TransferProcess) -> None:
+    async def _forgotten(self, process: TransferProcess) -> TransferProcess:
+        """Delete the secret here; a data plane that did not answer before hears of the end, for it holds one, too."""
         if process.secret_alias is not None:
-            await self._vault.delete(process.secret_alias)
+            with vault_purpose(f"clean up after transfer process {process.id}"):
+                await self._vault.delete(process.secret_alias)
+        if process.message_id is not None:
+            await self._stop_flow(process)
+        return replace(process, secret_alias=None, message_id=None)

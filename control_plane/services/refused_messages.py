@@ -36,6 +36,8 @@ class CrossingMessageError(TransientError):
     """The counterparty refused a message, perhaps because one of its own is on its way."""
 
     code = "CrossingMessage"
+    cause = "the counterparty refused a message, perhaps because one of its own is on its way"
+    remedy = "It is tried again and settles itself. When it lasts, compare the process's state on both sides."
 
 
 class RefusedMessages:

@@ -13,7 +13,7 @@ from typing import Final
 
 from connector_spi.clock import Clock
 from connector_spi.errors import InvalidTransitionError, PermanentError, StoreUnavailableError, TransientError
-from connector_spi.log_context import redacted
+from connector_spi.log_context import log_facts, redacted
 from control_plane.domain.completion_proof import leaves_marker
 from control_plane.domain.inbox import InboxMessage
 from control_plane.domain.query import Criterion, QuerySpec
@@ -96,7 +96,8 @@ class StatusChecker:
                     return
                 self._under_way.add(process.id)
                 try:
-                    await self._look(process)
+                    with log_facts(transfer_process_id=process.id, participant_id=process.participant_id):
+                        await self._look(process)
                 except Exception:  # noqa: BLE001 - a defect in one look must not blind the consumer for the others
                     _log.exception("a look failed unexpectedly", extra={"transfer_process_id": process.id})
                 finally:
@@ -107,6 +108,8 @@ class StatusChecker:
                 looks.create_task(one(process))
 
     async def _look(self, process: TransferProcess) -> None:
+        if process.placement is not None and process.placement.position is not None:
+            return  # seen already: what arrived is being moved
         now = self._clock.now()
         age = (now - process.state_timestamp).total_seconds()
         wait = min(max(self._interval_seconds, age * _AGE_SHARE), _INTERVAL_CAP_SECONDS)
@@ -147,14 +150,15 @@ class StatusChecker:
 
     async def _note_arrival(self, process: TransferProcess) -> None:
         # Data that is there proves that the transfer had started, should the start message have been lost.
-        events = [TransferEvent.COMPLETE_BY_EVIDENCE]
+        staged = process.placement is not None
+        events = [TransferEvent.ARRIVE if staged else TransferEvent.COMPLETE_BY_EVIDENCE]
         if process.state is TransferProcessState.REQUESTED:
             events.insert(0, TransferEvent.START)
         for event in events:
             await self._append(process, event, {})
 
     async def _note_failure(self, process: TransferProcess, event: TransferEvent, error: TransferError) -> None:
-        await self._append(process, event, {"code": error.code, "message": error.message})
+        await self._append(process, event, error.document)
 
     async def _append(self, process: TransferProcess, event: TransferEvent, payload: dict[str, str]) -> None:
         note = InboxMessage(

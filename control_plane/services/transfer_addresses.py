@@ -7,6 +7,7 @@ newer address replaces the older one, and nothing is left when the alias is forg
 from connector_spi.data_address import DataAddress
 from connector_spi.errors import SecretNotFoundError
 from connector_spi.vault import Vault
+from connector_spi.vault_access import resolved, vault_purpose
 from control_plane.domain.sealed_address import sealed, unsealed
 from control_plane.domain.transfer_process import TransferProcess, data_address_alias
 from control_plane.ports.stores import TransferProcessStore
@@ -26,7 +27,8 @@ class TransferAddresses:
             InvalidInputError: it is larger than a vault takes.
             VaultForbiddenError, VaultUnavailableError: as for Vault.
         """
-        await self._vault.store(data_address_alias(process.id), sealed(address))
+        with vault_purpose(f"data address of transfer process {process.id}"):
+            await self._vault.store(data_address_alias(process.id), sealed(address))
 
     async def of(self, process: TransferProcess) -> DataAddress | None:
         """The transfer's address, secrets included, or None.
@@ -35,8 +37,9 @@ class TransferAddresses:
             SealedAddressError: the vault holds something else there.
             VaultForbiddenError, VaultUnavailableError: as for Vault.
         """
+        purpose = f"data address of transfer process {process.id}"
         try:
-            return unsealed(await self._vault.resolve(data_address_alias(process.id)))
+            return unsealed(await resolved(self._vault, data_address_alias(process.id), purpose=purpose))
         except SecretNotFoundError:
             return None
 
@@ -46,7 +49,8 @@ class TransferAddresses:
         Raises:
             VaultForbiddenError, VaultUnavailableError: as for Vault.
         """
-        await self._vault.delete(data_address_alias(process.id))
+        with vault_purpose(f"clean up after transfer process {process.id}"):
+            await self._vault.delete(data_address_alias(process.id))
 
     async def forget_if_ended(self, process_id: str) -> None:
         """Delete an address that came after the outcome, when the transfer's own clean-up was over.

@@ -9,6 +9,7 @@ from typing import Any, Final
 from connector_spi.data_address import DataAddress
 from connector_spi.errors import InvalidTransitionError
 from control_plane.domain.inbox import WAKE, InboxMessage, counterparty_first, heard
+from control_plane.domain.placement import PlacementPosition
 from control_plane.domain.transfer_process import (
     ResourcePhase,
     TransferError,
@@ -144,6 +145,8 @@ def _fired(
         process = replace(process, error=_reason(event, payload))
     if payload.get("correlationId") and process.correlation_id is None:
         process = replace(process, correlation_id=str(payload["correlationId"]))
+    if event is TransferEvent.ARRIVE and process.placement is not None and process.placement.position is None:
+        process = process.placed_up_to(PlacementPosition())
     if prepared := payload.get(PREPARED_DESTINATION):
         process = replace(process, data_destination=DataAddress(prepared["type"], prepared["properties"]))
     return fire(process, event, at=now)
@@ -151,7 +154,7 @@ def _fired(
 
 def _reason(event: TransferEvent, payload: Mapping[str, Any]) -> TransferError:
     code, text = payload.get("code") or _CODES[event], payload.get("message") or _NO_REASON
-    return TransferError(code=str(code), message=str(text))
+    return TransferError(code=str(code), message=str(text), remedy=str(payload.get("remedy") or ""))
 
 
 def _deprovision(process: TransferProcess, now: datetime) -> TransferProcess:

@@ -122,7 +122,8 @@ class TransferProcessManager:
             _log.warning("what the transfer holds cannot be removed now", extra=facts)
             return process.retried_at(self._patience.cleanup_backoff.next_attempt(process.attempt, error, now), now)
         _log.error("an attempt failed for good", extra=facts)
-        process = process.failed_with(TransferError(code=error.code, message=redacted(error.message)))
+        reason = TransferError(code=error.code, message=redacted(error.message), remedy=error.advice)
+        process = process.failed_with(reason)
         return _ended(process, now)
 
     def _expired(self, process: TransferProcess, now: datetime) -> TransferProcess:
@@ -149,8 +150,11 @@ class TransferProcessManager:
 
 def _ended(process: TransferProcess, now: datetime) -> TransferProcess:
     """On its way out by this side's decision; what was on its way out already is ended without further ado."""
-    event = TransferEvent.TERMINATE
-    return fire(process, event if can_fire(process, event) else TransferEvent.FINISH_TERMINATION, at=now)
+    if can_fire(process, TransferEvent.TERMINATE):
+        return fire(process, TransferEvent.TERMINATE, at=now)
+    ended = fire(process, TransferEvent.FINISH_TERMINATION, at=now)
+    # Its data plane may not know yet: that message is still owed, and sent while the transfer cleans up.
+    return replace(ended, message_id=process.message_id) if process.data_plane_id is not None else ended
 
 
 def _is_time(process: TransferProcess, now: datetime) -> bool:

@@ -13,6 +13,7 @@ from connector_spi.data_address import DataAddress
 from connector_spi.errors import ConflictError, InvalidInputError, NotFoundError
 from control_plane.domain.contract_agreement import ContractAgreement
 from control_plane.domain.inbox import InboxMessage
+from control_plane.domain.placement import ACCESS, IF_EXISTS
 from control_plane.domain.query import QuerySpec
 from control_plane.domain.transfer_process import (
     NO_DESTINATION,
@@ -221,15 +222,9 @@ class TransferProcessService:
                 problem="is not a process id",
                 remedy="Use 1 to 128 characters of A-Z a-z 0-9 . _ - that begin with a letter or digit.",
             )
-        if not request.managed_resources:
-            raise InvalidInputError(
-                field="managedResources",
-                value=False,
-                problem="is not supported yet",
-                remedy="Leave it out or say true: the connector then creates a container for this transfer.",
-            )
         agreement = await self._agreement_of(request)
         prepared_by = await self._data_flows.preparing_data_plane_for(request.transfer_type)
+        _check_managed(request, prepared_by)
         is_ours = prepared_by is None and not is_pull(request.transfer_type)
         if is_ours:
             self._check_destination(request)
@@ -312,6 +307,25 @@ class TransferProcessService:
 def _ends_by_word_of_client(process: TransferProcess) -> bool:
     fetched_by_client = process.type is TransferProcessType.PROVIDER or process.data_plane_id is None
     return process.is_pull and fetched_by_client
+
+
+def _check_managed(request: TransferRequest, prepared_by: str | None) -> None:
+    """Whether it fits that the container is the client's or, where `managedResources` is true, is to be made."""
+    if not request.managed_resources and prepared_by is not None:
+        raise InvalidInputError(
+            field="managedResources",
+            value=False,
+            problem=f"cannot be done: the data plane {prepared_by!r} makes the destinations of {request.transfer_type}",
+            remedy='Leave it out or say true, or set provision_with = "control-plane" for that data plane.',
+        )
+    about_existing = [name for name in (ACCESS, IF_EXISTS) if request.data_destination.get(name)]
+    if request.managed_resources and about_existing:
+        raise InvalidInputError(
+            field=f"dataDestination.{about_existing[0]}",
+            value=request.data_destination.get(about_existing[0]),
+            problem="is about a container that exists already",
+            remedy="Leave it out, or say managedResources false.",
+        )
 
 
 def _check_no_destination(request: TransferRequest) -> None:

@@ -12,6 +12,7 @@ from connector_spi.data_address import KEY_NAME, SECRET, DataAddress
 from connector_spi.errors import ConflictError, InvalidInputError, NotFoundError
 from connector_spi.outbound_addresses import OutboundAddressPolicy
 from connector_spi.vault import Vault
+from connector_spi.vault_access import vault_purpose
 from control_plane.domain.contract_agreement import ContractAgreement
 from control_plane.domain.inbox import WAKE, InboxMessage
 from control_plane.domain.participant import Participant
@@ -108,14 +109,16 @@ class TransferRequestIntake:
 
     async def _keep_secret(self, process: TransferProcess, alias: str, destination: DataAddress) -> None:
         # Only now: had the secret gone first, a crash would have left it in the vault without an owner.
-        await self._vault.store(alias, destination.get(SECRET))
+        with vault_purpose(f"destination of transfer process {process.id}"):
+            await self._vault.store(alias, destination.get(SECRET))
         _log.info("credential stored in the vault", extra={"alias": alias, "transfer_process_id": process.id})
         wake = InboxMessage(id="credential-stored", kind=WAKE, received_at=self._clock.now())
         await self._processes.append(process.id, wake, _always)
         now = await self._processes.find(process.id)
         if now is not None and now.is_outcome:
             # It ended while the vault was writing, so that its own clean-up may have been over before.
-            await self._vault.delete(alias)
+            with vault_purpose(f"clean up after transfer process {process.id}"):
+                await self._vault.delete(alias)
 
     async def _new(self, caller: Participant, request: IncomingTransferRequest) -> TransferProcess:
         agreement = await self._agreement(caller, request.agreement_id)

@@ -81,7 +81,8 @@ class _Callbacks:
         text = (failure.message if failure else message.error) or "The data plane gave no reason."
         if failure and failure.object_name:
             text = f"{text} (object {failure.object_name!r})"
-        await self._service.on_errored(callers, process_id, code=code, message=text)
+        remedy = (failure.remedy if failure else None) or ""
+        await self._service.on_errored(callers, process_id, code=code, message=text, remedy=remedy)
 
     async def _progress(self, callers: frozenset[str], process_id: str, message: DataFlowStatusMessage) -> None:
         if message.progress is not None:

@@ -30,6 +30,11 @@ class RenewalPendingError(TransientError):
     """No call begins now: the signature is about to end, and the next one has not come yet."""
 
     code = "RenewalPending"
+    cause = "the signature for the destination is about to end, and the next one has not come yet"
+    remedy = (
+        "It waits for the next one. When it lasts, look whether the control planes reach each other, and raise "
+        "`storage.sas_seconds` at the consumer."
+    )
 
 
 class WriteCredential:
@@ -137,7 +142,10 @@ class WriteCredential:
         _log.warning("the destination's signature was not renewed yet", extra={"reason": trouble})
 
     async def _stored(self) -> SasToken:
-        return SasToken.from_secret(await self._vault.resolve(self._flow.destination.get(KEY_NAME)))
+        """What the vault holds now: the control plane puts a newer one there, under the same alias."""
+        alias = self._flow.destination.get(KEY_NAME)
+        self._vault.forget(alias)
+        return SasToken.from_secret(await self._vault.resolve(alias))
 
     def _adopt(self, token: SasToken) -> bool:
         """Take the signature into use; whether it is another one than before."""

@@ -91,7 +91,9 @@ class GrantedBlobSourceFactory:
     @asynccontextmanager
     async def open(self, address: DataAddress) -> AsyncIterator[GrantedBlobSource]:
         """The source; its host comes from the operator's template, never from the address."""
-        place, token = _place(address), SasToken.from_secret(await self._vault.resolve(address.get(KEY_NAME)))
+        place, alias = _place(address), address.get(KEY_NAME)
+        self._vault.forget(alias)  # a resume may have brought another signature under the same alias
+        token = SasToken.from_secret(await self._vault.resolve(alias))
         name = place.blob_name or ""
         url = token.applied_to(self._endpoints.blob_url(place.account, place.container, name))
         yield GrantedBlobSource(name, url, requests=self._requests, blobs=self._blobs)

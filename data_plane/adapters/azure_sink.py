@@ -20,6 +20,12 @@ from awscrt import checksums
 from azure_storage.address import AzureBlobAddress
 from azure_storage.block_client import BlockBlobClient
 from azure_storage.copy_client import BlobCopyClient
+from azure_storage.copy_errors import (
+    CopyNotSupportedError,
+    CopySourceChangedError,
+    CopySourceRefusedError,
+    CopySourceUnavailableError,
+)
 from azure_storage.crc64 import wire_crc64
 from azure_storage.endpoints import StorageEndpoints
 from azure_storage.errors import (
@@ -28,10 +34,6 @@ from azure_storage.errors import (
     BlobAlreadyExistsError,
     ChecksumMismatchError,
     ContainerNotFoundError,
-    CopyNotSupportedError,
-    CopySourceChangedError,
-    CopySourceRefusedError,
-    CopySourceUnavailableError,
     InvalidBlockListError,
     SasExpiredError,
     StorageBusyError,
@@ -79,6 +81,13 @@ class SignatureNotHonouredYetError(TransientError):
     """Storage refused a fresh signature; a new access policy takes up to half a minute to be known everywhere."""
 
     code = "SignatureNotHonouredYet"
+    cause = (
+        "storage refuses a signature that was just made: a new access policy or role takes up to half a minute to be "
+        "known everywhere"
+    )
+    remedy = (
+        "It is tried again. When it lasts longer, the account key at the consumer was rotated, or a clock is wrong."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,10 @@
 """AzureStorageDataSource: one blob, or all blobs under a prefix, read with a short-lived read-only signature."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Final
 
 from azure_storage.address import AzureBlobAddress
@@ -161,15 +162,21 @@ class AzureStorageSourceFactory:
         endpoints: StorageEndpoints,
         clock: Clock,
         carry_tags: bool = False,
+        default_containers: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
+        """`default_containers`: by account, the container of addresses that name none."""
         self._tags = Tags.IF_PERMITTED if carry_tags else Tags.LEAVE_OUT
+        self._default_containers = default_containers
         self._storage = storage
         self._blobs = blobs
         self._endpoints = endpoints
         self._clock = clock
 
     def accepted(self, address: DataAddress) -> DataAddress:
-        """The address, without what is not understood of it; a bad one is refused."""
+        """The address with its container, without what is not understood of it; a bad one is refused."""
+        default = self._default_containers.get(address.get("account"))
+        if default is not None and not address.get("container"):
+            address = address.with_properties(container=default)
         AzureBlobAddress.of_source(address)
         return understood(address)
 

@@ -7,6 +7,7 @@ import httpx
 
 from connector_spi.errors import ConfigurationError
 from connector_spi.vault import Vault
+from connector_spi.vault_access import resolved
 from data_plane.domain.data_flow import DataFlow
 from data_plane.domain.registered_control_plane import RegisteredControlPlane
 from data_plane.ports.control_plane_registry import ControlPlaneRegistry
@@ -70,7 +71,8 @@ class CallbackTargets:
         if credentials is not None:
             return await self._with_token(base, self._plain, credentials)
         alias = self._configured.token_alias
-        return CallbackTarget(base, self._plain, await self._vault.resolve(alias) if alias else "")
+        token = await resolved(self._vault, alias, purpose="call a control plane") if alias else ""
+        return CallbackTarget(base, self._plain, token)
 
     async def _registered(self, control_plane_id: str) -> CallbackTarget:
         found = await self._registry.find(control_plane_id)
@@ -98,6 +100,6 @@ class CallbackTargets:
 
 def _resolving(vault: Vault, alias: str) -> Callable[[], Awaitable[str]]:
     async def secret() -> str:
-        return await vault.resolve(alias)
+        return await resolved(vault, alias, purpose="fetch a token for a control plane")
 
     return secret

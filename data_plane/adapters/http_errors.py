@@ -12,6 +12,7 @@ class HttpRefusedError(PermanentError):
     """The server refused for good. The leaves below are the refusals with a cause that is known."""
 
     code = "HttpRefused"
+    cause = "the HTTP server of the data address refused for good"
     remedy: ClassVar[str] = "Ask the owner of the server, or correct the address."
 
     def __init__(self, *, method: str, resource: str, status: int, reason: str = "") -> None:
@@ -24,6 +25,7 @@ class HttpAccessDeniedError(HttpRefusedError):
     """The credential is missing, wrong, or not good for this."""
 
     code = "HttpAccessDenied"
+    cause = "the credential of the data address is missing, wrong, or not good for this"
     remedy = "Check the credential of the address (secret or keyName, authHeader, authType)."
 
 
@@ -31,6 +33,7 @@ class HttpNotFoundError(HttpRefusedError):
     """There is nothing at this address."""
 
     code = "HttpNotFound"
+    cause = "there is nothing at the data address"
     remedy = "Check baseUrl, path and queryParams."
 
 
@@ -38,6 +41,7 @@ class HttpRedirectedError(HttpRefusedError):
     """The server points elsewhere; that address was never checked or agreed on."""
 
     code = "HttpRedirected"
+    cause = "the server points to another address, which was never checked or agreed on"
     remedy = "Redirects are not followed: use the address that the server points to."
 
 
@@ -45,12 +49,16 @@ class HttpPreconditionFailedError(HttpRefusedError):
     """The object at this address is not the one that the condition of the request speaks of."""
 
     code = "HttpPreconditionFailed"
+    cause = "the object at the data address is not the one that was read or written before: somebody else changed it"
+    remedy = "Let only one writer use the address, and start a new transfer."
 
 
 class HttpObjectExistsError(ConflictError):
     """An object is there already, and the address says that none is overwritten."""
 
     code = "HttpObjectExists"
+    cause = "an object is at the address already, and the address says that none is overwritten"
+    remedy = "Choose another address, or set overwrite to true in it."
 
     def __init__(self, *, resource: str) -> None:
         super().__init__(f"{resource}: an object is there already, and overwrite is false. Choose another address.")
@@ -60,6 +68,8 @@ class HttpLengthUnknownError(PermanentError):
     """The server does not say how long a large object is."""
 
     code = "HttpLengthUnknown"
+    cause = "the server does not say how long a large object is"
+    remedy = "Let the server send Content-Length, or offer the data from storage."
 
     def __init__(self, *, resource: str, limit: int) -> None:
         super().__init__(
@@ -72,6 +82,8 @@ class HttpSourceIsListingError(PermanentError):
     """What is behind the address is a list of objects, and not one of them."""
 
     code = "HttpSourceIsListing"
+    cause = "the provider serves several objects there, and a pull over HTTP copies one"
+    remedy = "Fetch them with `connector fetch`, use AzureStorage-PUSH, or have one object offered."
 
     def __init__(self, *, resource: str) -> None:
         super().__init__(
@@ -84,6 +96,8 @@ class HttpAnswerMalformedError(PermanentError):
     """The server's answer breaks HTTP."""
 
     code = "HttpAnswerMalformed"
+    cause = "the server's answer breaks HTTP"
+    remedy = "See what stands between: a proxy, or a port that speaks something else. `curl -v` shows the answer."
 
     def __init__(self, *, resource: str, problem: str) -> None:
         super().__init__(f"{resource}: {problem}.")
@@ -93,6 +107,8 @@ class HttpUnavailableError(TransientError):
     """The server did not answer, cannot do it now, or broke off."""
 
     code = "HttpUnavailable"
+    cause = "the HTTP server of the data address did not answer, cannot do it now, or broke off"
+    remedy = "It is tried again. Check that this machine reaches the address, and the server's load and log."
 
     def __init__(self, *, method: str, resource: str, problem: str, retry_after_seconds: float | None = None) -> None:
         super().__init__(f"{method} {resource}: {problem}. It is tried again.", retry_after_seconds=retry_after_seconds)

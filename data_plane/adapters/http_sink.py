@@ -198,12 +198,17 @@ class HttpDataSinkFactory:
     async def open(self, flow: DataFlow) -> AsyncIterator[HttpDataSink]:
         """The sink; reads the credential from the vault, where the address names one."""
         place = HttpDataAddress.of_destination(flow.destination)
-        secret = await self._vault.resolve(_own_alias(flow, place.key_name)) if place.key_name else ""
+        secret = await self._secret(_own_alias(flow, place.key_name)) if place.key_name else ""
         sink = HttpDataSink(place, HttpCalls(self._session, place.authorized(secret)))
         try:
             yield sink
         finally:
             await sink.aclose()
+
+    async def _secret(self, alias: str) -> str:
+        """What the vault holds now: a resume may have brought another one under the same alias."""
+        self._vault.forget(alias)
+        return await self._vault.resolve(alias)
 
 
 def _own_alias(flow: DataFlow, alias: str) -> str:

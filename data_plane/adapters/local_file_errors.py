@@ -13,24 +13,34 @@ class LocalFileNotFoundError(PermanentError):
     """There is no such file or folder."""
 
     code = "LocalFileNotFound"
+    cause = "there is no such file or folder below the root"
+    remedy = (
+        "Compare the path of the address with what lies below `data_plane.local_file_root`; upper and lower case count."
+    )
 
 
 class LocalFileExistsError(ConflictError):
     """A file of this name is there, and none is overwritten."""
 
     code = "LocalFileExists"
+    cause = "a file of this name is there, and nothing is overwritten"
+    remedy = "Name another folder or file, or move the old one away."
 
 
 class LocalFileRefusedError(PermanentError):
     """The path leads through a link, is no regular file, or may not be used."""
 
     code = "LocalFileRefused"
+    cause = "the path leads through a link, is no regular file, or this user may not use it"
+    remedy = "Put a real file or folder in the link's place, and check rights and owner: links are never followed."
 
 
 class LocalFileSystemError(PermanentError):
     """The file system cannot do it."""
 
     code = "LocalFileSystem"
+    cause = "the file system cannot do what publishing needs, such as hard links"
+    remedy = "Put `data_plane.local_file_root` on a local file system with hard links (ext4, XFS, APFS)."
 
 
 class DiskFullError(DestinationFullError):
@@ -40,6 +50,11 @@ class DiskFullError(DestinationFullError):
     """
 
     code = "DiskFull"
+    cause = "no room is left on the disk below `data_plane.local_file_root`, or a quota is used up"
+    remedy = (
+        "Make room: what is staged stays, and the copy goes on by itself until `data_plane.no_progress_seconds` have "
+        "passed without a byte."
+    )
 
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})

@@ -30,6 +30,8 @@ class LocalFileReadError(TransientError):
     """The file system gave fewer bytes than the file has."""
 
     code = "LocalFileRead"
+    cause = "the file system gave fewer bytes than the file has: it is being cut short, or the disk fails"
+    remedy = "It is tried again. See who writes the file while it is offered, and the disk's health."
 
 
 class LocalFileDataSource:

@@ -8,6 +8,7 @@ from azure_storage.markers import SignedMarker
 from azure_storage.receipt_signature import signed, signing_key
 from connector_spi.clock import Clock
 from connector_spi.vault import Vault
+from connector_spi.vault_access import resolved
 
 Marker = TypeVar("Marker", bound=SignedMarker)
 
@@ -37,4 +38,4 @@ class ReceiptSigner:
         return signed(marker, signer=participant_id, at=self._clock.now(), key=await self._key())
 
     async def _key(self) -> EllipticCurvePrivateKey:
-        return signing_key(await self._vault.resolve(self._key_alias), name=self._key_alias)
+        return signing_key(await resolved(self._vault, self._key_alias, purpose="sign a receipt"), name=self._key_alias)

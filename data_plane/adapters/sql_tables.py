@@ -114,3 +114,14 @@ class ControlPlaneRow(SQLModel, table=True):
     secret_alias: str = Field(max_length=200)
     jwks: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     jwks_uri: str = Field(max_length=2048)
+
+
+class SecretLedgerRow(SQLModel, table=True):
+    """One alias under which this data plane has stored a secret, or is about to."""
+
+    __tablename__ = "secret_ledger"
+
+    alias: str = Field(primary_key=True, max_length=200)
+    owner: str = Field(max_length=32)
+    owner_id: str = Field(max_length=256, index=True)
+    noted_at: int = Field(sa_type=BigInteger)

@@ -10,20 +10,24 @@ from typing import Final
 import httpx
 from fastapi import FastAPI
 
+from azure_storage.account_access import Credentials
+from azure_storage.opening import open_storage
 from connector_spi.clock import Clock, SystemClock
 from connector_spi.vault import Vault
+from connector_spi.vault_access import resolved
 from data_plane.adapters.control_plane_http_client import ControlPlaneHttpClient
 from data_plane.adapters.sql_control_plane_registry import SqlControlPlaneRegistry
 from data_plane.adapters.sql_data_flow_store import SqlDataFlowStore
 from data_plane.adapters.sql_object_journal import SqlObjectJournal
+from data_plane.adapters.sql_secret_ledger import SqlSecretLedger
 from data_plane.bootstrap.control_planes import callback_targets, outbound_policy, registrars
 from data_plane.bootstrap.extensions import NO_EXTENSIONS, Extensions
 from data_plane.bootstrap.parts import Parts
 from data_plane.bootstrap.profiles import (
     datasets_of,
+    granted_sources,
+    granters_of,
     inboxes_of,
-    open_granted_sources,
-    open_granters,
     preparers_of,
     profiles_of,
 )
@@ -61,11 +65,12 @@ async def build_data_plane(
     clock: Clock | None = None,
     further: Factories = NO_FACTORIES,
     extensions: Extensions = NO_EXTENSIONS,
+    entra: Credentials | None = None,
 ) -> AsyncIterator[DataPlane]:
     """Open the database (and bring its tables up to date) and the connections; close them at the end.
 
-    The vault stays the caller's. `further`: sources and sinks beside the built-in ones and those of plug-ins.
-    `extensions`: profiles and who serves them, likewise.
+    The vault and the identities stay the caller's. `further`: sources and sinks beside the built-in ones and those of
+    plug-ins. `extensions`: profiles and who serves them, likewise. `entra`: the identities that storage accounts name.
 
     Raises:
         ConfigurationError: a setting is wrong.
@@ -78,9 +83,16 @@ async def build_data_plane(
         stack.push_async_callback(database.aclose)
         await migrate(database, MIGRATIONS, version_table=VERSION_TABLE)
         if settings.signaling_token_alias and not settings.insecure_no_auth:
-            await vault.resolve(settings.signaling_token_alias)
+            await resolved(vault, settings.signaling_token_alias, purpose="start")
         parts = await _open_parts(
-            settings, database, vault, clock or SystemClock(), stack, further=further, extensions=extensions
+            settings,
+            database,
+            vault,
+            clock or SystemClock(),
+            stack,
+            further=further,
+            extensions=extensions,
+            entra=entra,
         )
         yield DataPlane(*_apps(settings, parts))
 
@@ -94,6 +106,7 @@ async def _open_parts(
     *,
     further: Factories,
     extensions: Extensions,
+    entra: Credentials | None,
 ) -> Parts:
     store = SqlDataFlowStore(database)
     registry = SqlControlPlaneRegistry(database)
@@ -108,19 +121,23 @@ async def _open_parts(
         return preparers.of(address_type)
 
     renewal = OwnDestinationRenewal(preparer_of, kept, ControlPlaneRenewal(control_plane, kept))
-    granted = await open_granted_sources(settings, vault, stack)
+    storage = await stack.enter_async_context(open_storage(settings.storage, vault, clock, credentials=entra))
+    granted = granted_sources(storage, vault)
     further = Factories(sources={**granted.sources, **further.sources}, sinks=further.sinks)
-    technologies = await open_technologies(settings, vault, clock, stack, renewal=renewal, further=further)
+    technologies = await open_technologies(
+        settings, vault, clock, stack, storage=storage, renewal=renewal, further=further
+    )
     preparers = preparers_of(technologies, extensions)
     return Parts(
         store=store,
         journal=SqlObjectJournal(database),
         control_plane=control_plane,
         registry=registry,
+        ledger=SqlSecretLedger(database, clock),
         technologies=technologies,
         profiles=profiles_of(settings, extensions),
         preparers=preparers,
-        granters=await open_granters(settings, vault, clock, stack, extensions),
+        granters=granters_of(settings, storage, clock, extensions),
         inboxes=inboxes_of(settings, clock),
         datasets=datasets_of(settings, extensions),
         guarded=guarded,

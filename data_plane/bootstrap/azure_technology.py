@@ -1,15 +1,11 @@
-"""AzureStorage: its source, its sink and its preparer, over one session."""
+"""AzureStorage: its source, its sink and its preparer, over the storage that was opened."""
 
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 
-from azure_storage.account_keys import AccountKeys
 from azure_storage.block_client import BlockBlobClient
-from azure_storage.containers import ObjectStorage
 from azure_storage.copy_client import BlobCopyClient
-from azure_storage.endpoints import StorageEndpoints
-from azure_storage.session import open_storage_session
+from azure_storage.opening import OpenedStorage
 from connector_spi.clock import Clock
 from connector_spi.vault import Vault
 from data_plane.adapters.azure_credential import WriteCredentials
@@ -32,27 +28,22 @@ class AzureTechnology:
     preparer: AzureDestinationPreparer
 
 
-async def open_azure(
+def azure_technology(
     settings: DataPlaneSettings,
     vault: Vault,
     clock: Clock,
-    stack: AsyncExitStack,
+    opened: OpenedStorage,
     *,
     renewal: CredentialRenewal,
     signer: ReceiptSigner | None = None,
 ) -> AzureTechnology:
-    """Open the session; `stack` closes it."""
-    endpoints = StorageEndpoints(settings.storage_endpoint_template)
-    session = await stack.enter_async_context(open_storage_session())
-    blobs = BlockBlobClient(session, clock=clock)
-    storage = ObjectStorage(
-        endpoints=endpoints, account_keys=AccountKeys(vault, clock=clock), clock=clock, session=session
-    )
+    """What serves the addresses, over the opened storage."""
+    blobs = BlockBlobClient(opened.session, clock=clock)
     sink = AzureStorageSinkFactory(
         credentials=_credentials(settings, vault, clock, renewal),
         blobs=blobs,
-        copies=BlobCopyClient(session, clock=clock),
-        endpoints=endpoints,
+        copies=BlobCopyClient(opened.session, clock=clock),
+        endpoints=opened.endpoints,
         clock=clock,
         rules=AzureSinkRules(
             signature_grace=timedelta(seconds=settings.signature_grace_seconds),
@@ -62,10 +53,19 @@ async def open_azure(
         signer=signer,
     )
     source = AzureStorageSourceFactory(
-        storage=storage, blobs=blobs, endpoints=endpoints, clock=clock, carry_tags=settings.carry_tags
+        storage=opened.objects,
+        blobs=blobs,
+        endpoints=opened.endpoints,
+        clock=clock,
+        carry_tags=settings.carry_tags,
+        default_containers={
+            account.name: account.default_container
+            for account in settings.storage.accounts
+            if account.default_container is not None
+        },
     )
     preparer = AzureDestinationPreparer(
-        storage, signature_seconds=settings.prepared_signature_seconds, allow_tags=settings.carry_tags
+        opened.objects, signature_seconds=settings.prepared_signature_seconds, allow_tags=settings.carry_tags
     )
     return AzureTechnology(source=source, sink=sink, preparer=preparer)
 

@@ -7,6 +7,7 @@ import httpx
 from connector_spi.clock import Clock
 from connector_spi.outbound_addresses import OutboundAddressPolicy
 from connector_spi.vault import Vault
+from connector_spi.vault_access import resolved
 from data_plane.adapters.callback_targets import CallbackTargets, ConfiguredControlPlane
 from data_plane.adapters.control_plane_directory_http import HttpControlPlaneDirectory, OwnRegistration
 from data_plane.adapters.jwt_callers import JwtCallers, JwtRules
@@ -95,6 +96,6 @@ def registrars(
 
 def _resolving(vault: Vault, alias: str) -> Callable[[], Awaitable[str]]:
     async def secret() -> str:
-        return await vault.resolve(alias)
+        return await resolved(vault, alias, purpose="know and call control planes")
 
     return secret

@@ -14,6 +14,7 @@ from data_plane.ports.data_flow_store import DataFlowStore
 from data_plane.ports.dataset_registry import DatasetRegistry
 from data_plane.ports.destination_preparer import DestinationPreparer
 from data_plane.ports.object_journal import ObjectJournal
+from data_plane.ports.secret_ledger import SecretLedger
 from data_plane.services.credential_intake import CredentialIntake
 from data_plane.services.flow_readiness import FlowReadiness
 from data_plane.services.inbox_grants import InboxGrants
@@ -28,6 +29,7 @@ class Parts:
     store: DataFlowStore
     journal: ObjectJournal
     registry: ControlPlaneRegistry
+    ledger: SecretLedger
     control_plane: ControlPlaneClient
     technologies: Technologies
     profiles: ProfileRegistry
@@ -57,4 +59,4 @@ class Parts:
     @property
     def intake(self) -> CredentialIntake:
         """The way of secrets into the vault."""
-        return CredentialIntake(self.vault, self.store)
+        return CredentialIntake(self.vault, self.store, self.ledger)

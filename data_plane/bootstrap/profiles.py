@@ -1,15 +1,11 @@
 """The transfer profiles of a data plane, and who serves them."""
 
 from collections.abc import Iterator
-from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Final
 
-from azure_storage.account_keys import AccountKeys
 from azure_storage.block_client import BlockBlobClient
-from azure_storage.containers import ObjectStorage
-from azure_storage.endpoints import StorageEndpoints
-from azure_storage.session import open_storage_session
+from azure_storage.opening import OpenedStorage
 from azure_storage.signed_requests import SignedRequests
 from connector_spi.clock import Clock
 from connector_spi.data_address import AZURE_STORAGE, DataAddress
@@ -58,18 +54,12 @@ def _built_in(settings: DataPlaneSettings) -> Iterator[TransferProfile]:
     yield TransferProfile(name=f"{HTTP_PROFILE}-pull", direction=pull, address_type=HTTP_DATA, renewable=True)
 
 
-async def open_granters(
-    settings: DataPlaneSettings, vault: Vault, clock: Clock, stack: AsyncExitStack, extensions: Extensions
+def granters_of(
+    settings: DataPlaneSettings, storage: OpenedStorage, clock: Clock, extensions: Extensions
 ) -> FactoryRegistry[AccessGranter]:
-    """Who opens sources to the consumers of pulls; `stack` closes what is opened for that."""
-    endpoints = StorageEndpoints(settings.storage_endpoint_template)
-    session = await stack.enter_async_context(open_storage_session())
-    storage = ObjectStorage(
-        endpoints=endpoints, account_keys=AccountKeys(vault, clock=clock), clock=clock, session=session
-    )
-    granters: dict[str, AccessGranter] = {
-        AZURE_STORAGE: AzureBlobGranter(storage, endpoints, signature_seconds=settings.pull_signature_seconds)
-    }
+    """Who opens sources to the consumers of pulls."""
+    blobs = AzureBlobGranter(storage.objects, storage.endpoints, signature_seconds=settings.pull_signature_seconds)
+    granters: dict[str, AccessGranter] = {AZURE_STORAGE: blobs}
     if settings.public_url:
         granters[HTTP_DATA] = PublicGranter(
             public_url=settings.public_url,
@@ -79,14 +69,13 @@ async def open_granters(
     return FactoryRegistry("granter of access", {**granters, **extensions.granters})
 
 
-async def open_granted_sources(settings: DataPlaneSettings, vault: Vault, stack: AsyncExitStack) -> Factories:
-    """Who reads what the providers of pulls open to us; `stack` closes what is opened for that."""
-    session = await stack.enter_async_context(open_storage_session())
+def granted_sources(storage: OpenedStorage, vault: Vault) -> Factories:
+    """Who reads what the providers of pulls open to us."""
     granted = GrantedBlobSourceFactory(
         vault=vault,
-        requests=SignedRequests(session),
-        blobs=BlockBlobClient(session),
-        endpoints=StorageEndpoints(settings.storage_endpoint_template),
+        requests=SignedRequests(storage.session),
+        blobs=BlockBlobClient(storage.session),
+        endpoints=storage.endpoints,
     )
     return Factories(sources={AZURE_STORAGE_GRANTED: granted})
 

@@ -74,7 +74,7 @@ def _use_cases(settings: DataPlaneSettings, parts: Parts, workers: Workers) -> U
         creation=_creation(settings, parts, new_flows, flows),
         flows=flows,
         registration=ControlPlaneRegistration(
-            known=parts.registry, vault=parts.vault, policy=outbound_policy(settings)
+            known=parts.registry, vault=parts.vault, ledger=parts.ledger, policy=outbound_policy(settings)
         ),
         reads=_reads(settings, parts) if public else None,
         writes=inbox_writes(settings, parts, workers.budget) if public else None,

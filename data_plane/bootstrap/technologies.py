@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from azure_storage.opening import OpenedStorage
 from connector_spi.clock import Clock
 from connector_spi.data_address import AZURE_STORAGE
 from connector_spi.outbound_addresses import OutboundAddressPolicy
@@ -17,7 +18,7 @@ from data_plane.adapters.local_file_root import LOCAL_FILE, FileRoot, FileThread
 from data_plane.adapters.local_file_sink import LocalFileDataSinkFactory
 from data_plane.adapters.local_file_source import LocalFileDataSourceFactory
 from data_plane.adapters.receipt_signer import ReceiptSigner
-from data_plane.bootstrap.azure_technology import open_azure
+from data_plane.bootstrap.azure_technology import azure_technology
 from data_plane.bootstrap.plugins import load_plugins
 from data_plane.bootstrap.receipt_signing import open_signer
 from data_plane.ports.credential_renewal import CredentialRenewal
@@ -56,19 +57,20 @@ async def open_technologies(
     clock: Clock,
     stack: AsyncExitStack,
     *,
+    storage: OpenedStorage,
     renewal: CredentialRenewal,
     further: Factories = NO_FACTORIES,
 ) -> Technologies:
     """Open the connections that the technologies need; `stack` closes them.
 
-    `further`: what the caller adds; it goes before everything of the same type.
+    `storage`: this participant's, opened. `further`: what the caller adds; it goes before everything of the same type.
 
     Raises:
         ConfigurationError: a setting is wrong.
         SecretNotFoundError, ReceiptKeyError: there is no usable key to sign receipts with.
     """
     signer = await open_signer(settings, vault, clock)
-    azure = await open_azure(settings, vault, clock, stack, renewal=renewal, signer=signer)
+    azure = azure_technology(settings, vault, clock, storage, renewal=renewal, signer=signer)
     http = await _http(_policy(settings.outbound), vault, stack)
     files = _local_files(settings.local_file_root, stack, signer)
     sources = {AZURE_STORAGE: azure.source, **http.sources, **files.sources}

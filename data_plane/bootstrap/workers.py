@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
+from connector_spi.orphan_sweep import OrphanSweep
 from data_plane.bootstrap.parts import Parts
 from data_plane.domain.object_copy import CopyMode
 from data_plane.services.answer_retention import AnswerRetention
@@ -14,10 +15,12 @@ from data_plane.services.byte_budget import ByteBudget
 from data_plane.services.copy_engine import CopyEngine, CopyRules
 from data_plane.services.data_flow_manager import DataFlowManager
 from data_plane.services.flow_worker import FlowWorker, WorkerLimits
+from data_plane.services.orphaned_secrets import OrphanedSecrets
 from data_plane.services.owed_pieces import Holds, OwedPieces, Patience
 from data_plane.services.owed_work import OwedWorkLoop
 from data_plane.services.progress_reporter import ProgressReporter
 from data_plane.services.retry import Backoff
+from data_plane.services.secret_sweeper import SecretSweeper
 from data_plane.services.wake_up import WakeUp
 from data_plane.settings import DataPlaneSettings
 
@@ -56,7 +59,20 @@ def workers_of(settings: DataPlaneSettings, parts: Parts) -> Workers:
         wake_up=owed_wake_up,
     )
     retention = AnswerRetention(parts.store, parts.clock, timedelta(seconds=settings.answer_retention_seconds))
-    return Workers(manager=manager, owed_wake_up=owed_wake_up, budget=budget, loops=(manager, owed_work, retention))
+    loops: tuple[Loop, ...] = (manager, owed_work, retention, *_secret_sweepers(settings, parts))
+    return Workers(manager=manager, owed_wake_up=owed_wake_up, budget=budget, loops=loops)
+
+
+def _secret_sweepers(settings: DataPlaneSettings, parts: Parts) -> tuple[SecretSweeper, ...]:
+    """One, unless the operator turned it off."""
+    if not settings.orphaned_secret_seconds:
+        return ()
+    waiting = timedelta(seconds=settings.orphaned_secret_seconds)
+    orphans = OrphanedSecrets(
+        vault=parts.vault, ledger=parts.ledger, store=parts.store, known=parts.registry, clock=parts.clock
+    )
+    sweep = OrphanSweep(find=orphans.find, vault=parts.vault, clock=parts.clock, waiting=waiting)
+    return (SecretSweeper(sweep, orphans, waiting),)
 
 
 def _owed_pieces(settings: DataPlaneSettings, parts: Parts, manager: DataFlowManager) -> OwedPieces:
@@ -66,7 +82,6 @@ def _owed_pieces(settings: DataPlaneSettings, parts: Parts, manager: DataFlowMan
         readiness=parts.readiness,
         intake=parts.intake,
         journal=parts.journal,
-        vault=parts.vault,
         clock=parts.clock,
         patience=Patience(
             marker=timedelta(seconds=settings.failed_marker_seconds),

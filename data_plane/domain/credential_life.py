@@ -17,6 +17,13 @@ class CredentialNeededError(TransientError):
     """
 
     code = "CredentialExpired"
+    cause = (
+        "the credential for the destination has ended or is about to, and no fresh one is to be had: the flow is parked"
+    )
+    remedy = (
+        "Have the consumer resume the transfer, which brings a fresh one. Raise `storage.sas_seconds` there if "
+        "transfers take longer."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,6 +82,8 @@ class DataFlowFailure:
     object_name: str | None = None
     retryable: bool = False
     """Whether a new transfer may succeed without anybody changing anything."""
+    remedy: str = ""
+    """What our own operator does about it, beyond what the message says; the other organisation does not get it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ class RenewalUnavailableError(PermanentError):
     """No renewal is to be had for this flow: its control plane does not know how, or refuses for good."""
 
     code = "RenewalUnavailable"
+    cause = "no fresh credential is to be had for this flow: its control plane does not know how, or refuses for good"
+    remedy = "Raise `storage.sas_seconds` at the consumer, so that one credential lasts for the whole transfer."
 
 
 class CredentialRenewal(Protocol):

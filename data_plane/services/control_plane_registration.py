@@ -9,6 +9,7 @@ from connector_spi.plane_registration import CLIENT_CREDENTIALS, ControlPlaneReg
 from connector_spi.vault import Vault
 from data_plane.domain.registered_control_plane import RegisteredControlPlane
 from data_plane.ports.control_plane_registry import ControlPlaneRegistry
+from data_plane.ports.secret_ledger import SecretLedger, SecretOwner
 from data_plane.services.callers import CONFIGURED
 
 
@@ -18,6 +19,7 @@ class ControlPlaneRegistration:
 
     known: ControlPlaneRegistry
     vault: Vault
+    ledger: SecretLedger
     policy: OutboundAddressPolicy
     """Every address of a registration is called later: it has to be one that may be."""
 
@@ -33,6 +35,7 @@ class ControlPlaneRegistration:
         registered, secret = self._registered(message)
         alias = _alias(message.controlplane_id)
         if secret:
+            await self.ledger.note(SecretOwner.CONTROL_PLANE, message.controlplane_id, [alias])
             await self.vault.store(alias, secret)
         await self.known.save(registered)
         if not secret:

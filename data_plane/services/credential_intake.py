@@ -11,7 +11,10 @@ from typing import Final
 from connector_spi.data_address import KEY_NAME, SECRET, SECRET_PROPERTIES, DataAddress
 from connector_spi.errors import ConnectorError, InvalidInputError
 from connector_spi.vault import Vault
+from connector_spi.vault_access import vault_purpose
+from data_plane.domain.data_flow import DataFlow
 from data_plane.ports.data_flow_store import DataFlowStore
+from data_plane.ports.secret_ledger import SecretLedger, SecretOwner
 
 _log = logging.getLogger(__name__)
 
@@ -66,15 +69,21 @@ class CredentialIntake:
 
     vault: Vault
     store: DataFlowStore
+    ledger: SecretLedger
 
-    async def keep(self, secrets: Mapping[str, str]) -> None:
+    async def keep(self, flow_id: str, secrets: Mapping[str, str]) -> None:
         """Store the secrets for a flow that is there already.
 
         Raises:
             InvalidInputError, VaultForbiddenError, VaultUnavailableError: the vault refused or did not answer.
+            StoreUnavailableError: the ledger could not be written; nothing was stored.
         """
-        for alias, secret in secrets.items():
-            await self.vault.store(alias, secret)
+        if secrets:
+            # First, so that a secret whose flow is never written is known to be ours.
+            await self.ledger.note(SecretOwner.DATA_FLOW, flow_id, secrets.keys())
+        with vault_purpose(f"addresses of data flow {flow_id}"):
+            for alias, secret in secrets.items():
+                await self.vault.store(alias, secret)
 
     async def forget(self, secrets: Mapping[str, str]) -> None:
         """Delete secrets that were stored for a flow which had ended by then.
@@ -85,6 +94,17 @@ class CredentialIntake:
         for alias in secrets:
             await self.vault.delete(alias)
 
+    async def forget_all(self, flow: DataFlow) -> None:
+        """Delete every secret of a flow that has ended: those that it knows, and those of a change that was not saved.
+
+        Raises:
+            VaultForbiddenError, VaultUnavailableError, StoreUnavailableError: vault or ledger did not answer.
+        """
+        noted = await self.ledger.of(SecretOwner.DATA_FLOW, flow.id)
+        for alias in sorted({*flow.vault_aliases, *noted}):
+            await self.vault.delete(alias)
+        await self.ledger.strike(noted)
+
     @asynccontextmanager
     async def keeping(self, flow_id: str, secrets: Mapping[str, str]) -> AsyncIterator[None]:
         """Store the secrets for a flow that the block adds; delete them again when the block failed to.
@@ -93,7 +113,7 @@ class CredentialIntake:
             InvalidInputError, VaultForbiddenError, VaultUnavailableError: as for `keep`.
         """
         try:
-            await self.keep(secrets)
+            await self.keep(flow_id, secrets)
             yield
         except BaseException:
             await self._withdraw(flow_id, secrets)
@@ -101,7 +121,8 @@ class CredentialIntake:
 
     async def _withdraw(self, flow_id: str, secrets: Mapping[str, str]) -> None:
         try:
-            if await self.store.find(flow_id) is not None:
+            flow = await self.store.find(flow_id)
+            if flow is not None and not flow.is_final:
                 # Added by another process, or before a cancellation came: the secrets are the flow's now.
                 return
             for alias in secrets:

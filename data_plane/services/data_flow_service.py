@@ -114,7 +114,7 @@ class DataFlowService:
         if flow.role is not DataFlowRole.RECEIVER or flow.state not in _RECEIVING:
             raise InvalidTransitionError(entity_id=flow.id, state=flow.state.value, event="CREDENTIAL")
         made = await self.readiness.made(flow)
-        await self.intake.keep(made.secrets)
+        await self.intake.keep(flow_id, made.secrets)
         now = await self._existing(flow_id, caller)
         if now.is_final:
             # Its clean-up may be over: what was made anew has no other end.
@@ -186,7 +186,7 @@ class DataFlowService:
             moved = fire(flow, event, at=self.clock.now())
             if change is not None:
                 moved, kept = await change(flow, moved)
-                await self.intake.keep(kept)
+                await self.intake.keep(flow_id, kept)
             if moved is not flow and reason:
                 moved = replace(moved, reason=reason)
             body = status_body(moved)

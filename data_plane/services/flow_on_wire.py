@@ -63,6 +63,7 @@ def failure_on_wire(flow: DataFlow) -> DataFlowError | None:
         message=failure.message[:_MESSAGE_LENGTH],
         object_name=failure.object_name,
         retryable=failure.retryable,
+        remedy=failure.remedy or None,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from connector_spi.clock import Clock
 from connector_spi.data_address import KEY_NAME, SECRET, DataAddress
 from connector_spi.vault import Vault
+from connector_spi.vault_access import resolved
 from data_plane.domain.data_flow import PROVIDER_ROLES, DataFlow, DataFlowRole
 from data_plane.domain.data_flow_state_machine import DataFlowEvent, fire
 from data_plane.ports.access_granter import AccessGranter
@@ -101,7 +102,7 @@ class FlowReadiness:
         if not issues or flow.is_final:
             return None
         alias = alias_of_issued(flow.id) if flow.issued is not None else alias_of_readiness(flow.id, flow.role)
-        secret = await self.vault.resolve(alias or "")
+        secret = await resolved(self.vault, alias or "", purpose=f"address of data flow {flow.id} for the other side")
         return address_on_wire(self.profiles.of(flow.profile), _with_secrets(flow, secret))
 
     async def release(self, flow: DataFlow) -> None:

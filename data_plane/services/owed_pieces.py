@@ -19,7 +19,7 @@ from connector_spi.errors import (
     TransientError,
 )
 from connector_spi.signaling import DataFlowState
-from connector_spi.vault import Vault
+from connector_spi.vault_access import vault_purpose
 from data_plane.domain.credential_life import CredentialNeededError
 from data_plane.domain.data_flow import PROVIDER_ROLES, DataFlow, DataFlowFailure, OwedWork
 from data_plane.domain.data_flow_state_machine import DataFlowEvent, fire
@@ -79,7 +79,6 @@ class OwedPieces:
     readiness: FlowReadiness
     intake: CredentialIntake
     journal: ObjectJournal
-    vault: Vault
     clock: Clock
     patience: Patience
     holds: Holds = field(default_factory=Holds)
@@ -128,7 +127,9 @@ class OwedPieces:
 
     def _failed(self, flow: DataFlow, error: ConnectorError) -> DataFlow:
         now = self.clock.now()
-        failure = DataFlowFailure(error.code, error.message, retryable=isinstance(error, TransientError))
+        failure = DataFlowFailure(
+            error.code, error.message, retryable=isinstance(error, TransientError), remedy=error.advice
+        )
         failed = replace(fire(flow, DataFlowEvent.FAIL, at=now), failure=failure)
         return failed.ended(OwedWork.ERRORED_CALLBACK, at=now)
 
@@ -150,7 +151,7 @@ class OwedPieces:
 
     async def _make_ready(self, flow: DataFlow) -> Settled:
         ready = await self.readiness.ready(flow)
-        await self.intake.keep(ready.secrets)
+        await self.intake.keep(flow.id, ready.secrets)
         self.on_ready()
         provider = flow.role in PROVIDER_ROLES
         told = OwedWork.STARTED_CALLBACK if provider else OwedWork.PREPARED_CALLBACK
@@ -195,8 +196,8 @@ class OwedPieces:
         await self.readiness.end_access(flow)
 
     async def _delete_secrets(self, flow: DataFlow) -> None:
-        for alias in flow.vault_aliases:
-            await self.vault.delete(alias)
+        with vault_purpose(f"clean up after data flow {flow.id}"):
+            await self.intake.forget_all(flow)
 
     async def _forget_journal(self, flow: DataFlow) -> None:
         await self.journal.forget(flow.id)

@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass
 
 from connector_spi.vault import Vault
+from connector_spi.vault_access import vault_purpose
 from data_plane.domain.data_flow import DataFlow
 from data_plane.ports.credential_renewal import RenewalUnavailableError
 from data_plane.ports.data_flow_store import DataFlowStore
@@ -26,7 +27,8 @@ class RenewedSecrets:
             PermanentError, TransientError: as for vault and store.
         """
         try:
-            await self.vault.store(alias, secret)
+            with vault_purpose(f"renewed address of data flow {flow.id}"):
+                await self.vault.store(alias, secret)
         finally:
             now = await self.store.find(flow.id)
             if now is None or now.is_final:

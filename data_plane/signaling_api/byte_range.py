@@ -25,6 +25,8 @@ class UnsatisfiableRangeError(PermanentError):
     """The range begins behind the end of the object."""
 
     code = "UnsatisfiableRange"
+    cause = "the range that was asked for begins behind the end of the object"
+    remedy = "Ask for the size first (HEAD), and for bytes below it."
 
     def __init__(self, *, size: int) -> None:
         super().__init__(f"The object has {size} bytes; the range begins behind them.")

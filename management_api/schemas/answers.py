@@ -35,6 +35,8 @@ class ApiErrorDetail(Answer):
     type: str = Field(examples=["ValidationFailure"])
     path: str | None = Field(default=None, description="The member of the request that is wrong.")
     invalid_value: Any = Field(default=None, description="Its value, unless that could be a secret.")
+    code: str | None = Field(default=None, description="The kind of the error; docs/troubleshooting.md explains it.")
+    remedy: str | None = Field(default=None, description="What to do about it, where the message does not say so.")
 
 
 class ComponentFailure(Answer):

@@ -5,12 +5,14 @@ from typing import Any
 from pydantic import AliasChoices, Field
 
 from connector_spi.signaling import DataFlowProgress
+from control_plane.domain.placement import Placement, PlacementPosition, PlacementStage
 from control_plane.domain.transfer_process import NO_DESTINATION, TransferProcess
 from control_plane.services.transfer_process_service import TransferRequest
 from management_api.schemas.data_address import DataAddressMembers, data_address_of, shown_address
 from management_api.schemas.fields import (
     DATASPACE_PROTOCOL,
     Address,
+    Answer,
     Callbacks,
     Document,
     Flag,
@@ -45,7 +47,13 @@ class TransferProcessRequest(Request):
     data_destination: DataAddressMembers | None = Field(
         default=None, description="`type`, `account`, and what else the type knows; a pull needs none."
     )
-    managed_resources: Flag = Field(default=True, description="The connector makes a container for this transfer.")
+    managed_resources: Flag = Field(
+        default=True,
+        description="true: the connector makes a container for this transfer. false: the data goes into a folder of "
+        "the existing container that `dataDestination` names; its property `ifExists` (refuse, skip or rename) says "
+        "what happens to objects whose names are taken there, for nothing is overwritten, and `access` (staging, "
+        "directory or container) where the provider may write.",
+    )
     private_properties: Properties = Field(default_factory=dict)
     callback_addresses: Callbacks = Field(default_factory=list)
 
@@ -62,6 +70,30 @@ class TransferProcessRequest(Request):
             data_destination=data_address_of(self.data_destination) if self.data_destination else NO_DESTINATION,
             managed_resources=self.managed_resources,
             private_properties=self.private_properties,
+        )
+
+
+class PlacementAnswer(Answer):
+    """How far the data has been moved into the client's container."""
+
+    if_exists: str = Field(description="What happens to objects whose names are taken.")
+    objects_placed: int = Field(description="Under their own names.")
+    objects_renamed: int
+    objects_skipped: int
+    bytes_placed: int
+    finished: bool
+
+    @classmethod
+    def of(cls, placement: Placement) -> "PlacementAnswer":
+        """The answer for a placement."""
+        position = placement.position or PlacementPosition()
+        return cls(
+            if_exists=placement.if_exists.value,
+            objects_placed=position.placed,
+            objects_renamed=position.renamed,
+            objects_skipped=position.skipped,
+            bytes_placed=position.bytes_placed + position.bytes_under_way,
+            finished=position.stage is PlacementStage.END,
         )
 
 
@@ -83,8 +115,13 @@ class TransferProcessAnswer(Document):
     data_destination: dict[str, str] | None = None
     managed_resources: bool
     progress: DataFlowProgress | None = Field(default=None, description="Bytes and objects, as far as known.")
+    placement: PlacementAnswer | None = Field(
+        default=None, description="Of data that arrives beside the client's container and is then moved into it."
+    )
     error_code: str | None = Field(default=None, description="The kind of the error that ended the transfer.")
-    error_detail: str | None = Field(default=None, description="Why the transfer ended, in words.")
+    error_detail: str | None = Field(
+        default=None, description="Why the transfer ended, and what to do about it where that is known."
+    )
 
     @classmethod
     def of(cls, process: TransferProcess) -> "TransferProcessAnswer":
@@ -103,6 +140,7 @@ class TransferProcessAnswer(Document):
             data_destination=shown_address(process.data_destination) if process.data_destination.type else None,
             managed_resources=process.managed_resources,
             progress=process.progress,
+            placement=PlacementAnswer.of(process.placement) if process.placement else None,
             error_code=process.error.code if process.error else None,
-            error_detail=process.error.message if process.error else None,
+            error_detail=process.error.for_operator if process.error else None,
         )

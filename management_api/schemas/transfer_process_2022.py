@@ -40,7 +40,9 @@ class TransferProcessRequest2022(Request):
         default="", description="A name, or the object of 2022, which stands for `<destination type>-PUSH`."
     )
     data_destination: DataAddressMembers
-    managed_resources: Flag = True
+    managed_resources: Flag = Field(
+        default=True, description="false: into the existing container that the destination names, as in version 3."
+    )
     properties: Properties = Field(default_factory=dict)
 
     def to_transfer_request(self) -> TransferRequest:
@@ -96,7 +98,7 @@ class TransferProcessAnswer2022(Answer):
             state=process.shown_state,
             state_timestamp=milliseconds(process.state_timestamp),
             created_timestamp=milliseconds(process.created_at),
-            error_detail=process.error.message if process.error else None,
+            error_detail=process.error.for_operator if process.error else None,
             data_request=DataRequest2022(
                 asset_id=process.asset_id,
                 contract_id=process.contract_id,

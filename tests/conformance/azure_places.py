@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from azure.storage.blob import BlobSasPermissions, generate_blob_sas
 
+from azure_storage.account_access import AccountAccesses
 from azure_storage.account_keys import AccountKeys
 from azure_storage.block_client import BlockBlobClient
 from azure_storage.containers import ObjectStorage
@@ -58,7 +59,7 @@ class AzureAccounts:
         clock, endpoints, secrets = SystemClock(), StorageEndpoints(azurite.endpoint_template), dict(azurite.keys)
         vault = InMemoryVault(secrets)
         storage = ObjectStorage(
-            endpoints=endpoints, account_keys=AccountKeys(vault, clock=clock), clock=clock, session=session
+            endpoints=endpoints, accesses=AccountAccesses(AccountKeys(vault, clock=clock)), clock=clock, session=session
         )
         tokens = {}
         for account in azurite.keys:

@@ -1,7 +1,7 @@
 """Two organisations with real processes and real storage, as the demo has them, for tests to play on."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,9 +10,10 @@ from typing import Any
 from connector_cli.demo.flow_watch import provider_process
 from connector_cli.demo.organisation import Organisation
 from connector_cli.demo.processes import ConnectorProcess
-from connector_cli.demo.sample_files import container_client
+from connector_cli.demo.vaults.furniture import OrganisationVault
+from connector_cli.demo.vaults.local import local_vault
 from connector_cli.management_client import ENDED, ManagementError, offers_of
-from tests.conftest import AzuriteForTests
+from tests.conftest import AzuriteForTests, AzuriteWithOAuth
 from tests.eventually import eventually
 
 USE = {"@type": "Set", "permission": [{"action": "use"}]}
@@ -34,15 +35,11 @@ class Stage:
 
     def source(self) -> Any:
         """A client of the provider's container, with the provider's key."""
-        return container_client(
-            self.provider.endpoint_template, self.provider.account, self.provider.account_key, self.source_container
-        )
+        return self.provider.container(self.source_container)
 
     def destination(self, container: str) -> Any:
         """A client of a consumer's container, with the consumer's key."""
-        return container_client(
-            self.consumer.endpoint_template, self.consumer.account, self.consumer.account_key, container
-        )
+        return self.consumer.container(container)
 
     async def offer(self, asset_id: str, **place: str) -> None:
         """Offer an asset of the provider's container under a contract that permits use."""
@@ -120,17 +117,25 @@ async def two_organisations(
     *,
     embedded: bool = False,
     shares_vault: bool = True,
+    vaults: Mapping[str, OrganisationVault] | None = None,
     before_start: Callable[[Stage], Awaitable[None]] | None = None,
 ) -> AsyncIterator[Stage]:
     """Start both, with settings by process name ("provider", "consumer", "data plane") that win over the files.
 
-    `shares_vault`: whether the provider's data plane uses the vault of its control plane.
+    `shares_vault`: whether the provider's data plane uses the vault of its control plane. `vaults`: by organisation, in
+    place of local files.
     """
     template, keys = azurite.endpoint_template, azurite.keys
-    provider = Organisation(
-        "provider", "providerorg", keys["providerorg"], folder / "provider", template, not embedded, shares_vault
-    )
-    consumer = Organisation("consumer", "consumerorg", keys["consumerorg"], folder / "consumer", template, False)
+    ca_file = azurite.ca_file if isinstance(azurite, AzuriteWithOAuth) else None
+
+    def organisation(name: str, *, has_data_plane: bool, own_vault: bool) -> Organisation:
+        place, account = folder / name, f"{name}org"
+        vault = vaults[name] if vaults else local_vault(place)
+        second = local_vault(place, "data-plane-vault") if own_vault else None
+        return Organisation(name, account, keys[account], place, template, has_data_plane, vault, second, ca_file)
+
+    provider = organisation("provider", has_data_plane=not embedded, own_vault=not shares_vault)
+    consumer = organisation("consumer", has_data_plane=False, own_vault=False)
     for side in (provider, consumer):
         await side.furnish()
     provider.write_configuration(consumer)

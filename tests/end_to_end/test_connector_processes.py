@@ -64,9 +64,8 @@ key_file = "vault.key"
 
     async def start(self, command: str) -> Process:
         config = str(self.folder / "connector.toml")
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("CONNECTOR_")} | {
-            "TMPDIR": str(self.folder)
-        }
+        others = {k: v for k, v in os.environ.items() if not k.startswith(("CONNECTOR_", "AZURE_STORAGE_"))}
+        environment = others | {"TMPDIR": str(self.folder)}
         return await asyncio.create_subprocess_exec(
             sys.executable, "-m", "connector_cli", command, "--config", config, stderr=PIPE, env=environment
         )

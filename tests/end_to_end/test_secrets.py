@@ -110,6 +110,7 @@ async def test_secrets_stay_in_the_vaults(planted_azurite: AzuriteForTests, tmp_
         await eventually(only_the_lasting_ones_are_left)
     written = written_below(folder)
     _check_vaults(seen, lasting, shares_vault=shares_vault)
+    _check_audit(written, [process["@id"] for process in (good, paused, cancelled)])
     signatures = seen.signatures
 
     # At rest: in no file but the vault's key (which is none of these), in no argument, in no environment.
@@ -235,3 +236,57 @@ def _check_signatures_in(recording: Recording, signatures: set[str], carrier: by
         properties.remove(secret[0])
         rest = head + json.dumps(document, ensure_ascii=False).encode()
         assert not any(holds(rest, s) for s in signatures), name
+
+
+SWEPT = {
+    "CONNECTOR_TRANSFER__ORPHANED_SECRET_SECONDS": "3",
+    "CONNECTOR_DATA_PLANE__ORPHANED_SECRET_SECONDS": "3",
+}
+
+
+async def test_after_crashes_no_secret_of_the_transfer_is_left_and_orphans_are_swept(
+    azurite: AzuriteForTests, tmp_path: Path, container_name: str
+) -> None:
+    environment = dict.fromkeys(("provider", "consumer", "data plane"), SWEPT)
+    async with two_organisations(azurite, tmp_path, container_name, environment, shares_vault=False) as stage:
+        lasting = await _vault_secrets(stage)
+        # As a process leaves it that is killed between vault and database, or whose database comes from a backup.
+        vault = stage.consumer.open_vault()
+        await vault.store("transfer-process-of-nobody-data-address", "sv=2025-01-05&sig=PLANTED-ORPHAN")
+        await vault.aclose()
+        await stage.upload("big.bin", bytes(160 * MEBIBYTE))
+        await stage.offer("big", blobName="big.bin")
+        process_id = await _running(stage, await stage.agree("big"))
+        for victim in ("data plane", "provider", "consumer"):
+            await stage.processes[victim].kill()
+            await stage.processes[victim].start()
+        process = await stage.ended(process_id, seconds=240)
+        assert process["state"] == "COMPLETED", process
+
+        async def only_the_lasting_ones_are_left() -> bool:
+            return await _vault_secrets(stage) == lasting
+
+        await eventually(only_the_lasting_ones_are_left)
+    logs = b"\n".join(content for name, content in written_below(tmp_path).items() if name.endswith(".log"))
+    told = [line for line in logs.splitlines() if b"transfer-process-of-nobody-data-address" in line]
+    assert any(b"an orphaned secret was removed" in line and b"there is no such transfer" in line for line in told)
+    assert any(b"secret deleted" in line and b"sweep of orphaned secrets" in line for line in told)
+    assert b"PLANTED-ORPHAN" not in logs
+
+
+def _check_audit(written: dict[str, bytes], process_ids: list[str]) -> None:
+    """Who stored, read and deleted the signature of each transfer is in the log, on both sides."""
+    logs = b"\n".join(content for name, content in written.items() if name.endswith(".log"))
+    audit = [line for line in logs.splitlines() if b"connector.audit.vault" in line]
+    for actor in (b"connector consumer", b"connector provider"):
+        assert any(actor in line for line in audit), actor
+    for process_id in process_ids:
+        alias = f"transfer-process-{process_id}-data-address".encode()
+        operations = {
+            operation
+            for line in audit
+            if alias in line
+            for operation in (b"stored", b"read", b"deleted")
+            if b"secret " + operation in line
+        }
+        assert operations == {b"stored", b"read", b"deleted"}

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 import struct
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ class Exchange:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     upstream: tuple[str, int]
+    upstream_tls: ssl.SSLContext | None = None
 
     @property
     def request(self) -> StorageRequest:
@@ -39,7 +41,7 @@ class Exchange:
 
     async def forwarded(self, body: bytes) -> Answer:
         """The service's answer to the request with this body."""
-        reader, writer = await asyncio.open_connection(*self.upstream, limit=2 * PIECE_BYTES)
+        reader, writer = await asyncio.open_connection(*self.upstream, limit=2 * PIECE_BYTES, ssl=self.upstream_tls)
         try:
             writer.write(self.request.head.encoded() + body)
             await writer.drain()
@@ -51,7 +53,7 @@ class Exchange:
 
     async def begun_upstream(self, body: bytes) -> None:
         """Send the service a request that breaks off after these bytes of its body."""
-        _, writer = await asyncio.open_connection(*self.upstream)
+        _, writer = await asyncio.open_connection(*self.upstream, ssl=self.upstream_tls)
         writer.write(self.request.head.encoded() + body)
         await writer.drain()
         writer.close()

@@ -6,12 +6,14 @@ each request: a broken one never spoils the next.
 """
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from emulators.certificates import Certificates
 from tests.fault_proxy.exchange import Exchange
 from tests.fault_proxy.faults import Fault, named, passed_on
 from tests.fault_proxy.http_wire import PIECE_BYTES, read_head
@@ -50,6 +52,7 @@ class FaultProxy:
     """`endpoint_template` is for `StorageEndpoints`; `requests` are all that came, in order."""
 
     upstream: tuple[str, int]
+    upstream_tls: ssl.SSLContext | None = None
     endpoint_template: str = ""
     requests: list[Recorded] = field(default_factory=list)
     injections: list[Injection] = field(default_factory=list)
@@ -114,7 +117,7 @@ class FaultProxy:
             while not writer.is_closing() and (head := await read_head(reader)):
                 record = Recorded(StorageRequest.of(head), time.monotonic())
                 self.requests.append(record)
-                await self._fault_for(record)(Exchange(record, reader, writer, self.upstream))
+                await self._fault_for(record)(Exchange(record, reader, writer, self.upstream, self.upstream_tls))
                 self._changed.set()
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
@@ -131,13 +134,20 @@ class FaultProxy:
 
 
 @asynccontextmanager
-async def fault_proxy(endpoint_template: str) -> AsyncIterator[FaultProxy]:
-    """A proxy in front of the service that this template names; without faults until some are injected."""
+async def fault_proxy(endpoint_template: str, certificates: Certificates | None = None) -> AsyncIterator[FaultProxy]:
+    """A proxy in front of the service that this template names; without faults until some are injected.
+
+    `certificates`: the service's own, which the proxy serves too.
+    """
     parts = urlsplit(endpoint_template)
     assert parts.hostname
     assert parts.port
-    proxy = FaultProxy((parts.hostname, parts.port))
-    server = await asyncio.start_server(proxy.connected, "127.0.0.1", 0, limit=2 * PIECE_BYTES)
+    proxy, tls = FaultProxy((parts.hostname, parts.port)), None
+    if certificates is not None:
+        proxy.upstream_tls = ssl.create_default_context(cafile=certificates.ca_file)
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(certificates.certificate_file, certificates.key_file)
+    server = await asyncio.start_server(proxy.connected, "127.0.0.1", 0, limit=2 * PIECE_BYTES, ssl=tls)
     port = server.sockets[0].getsockname()[1]
     proxy.endpoint_template = endpoint_template.replace(parts.netloc, f"127.0.0.1:{port}")
     try:

@@ -1,17 +1,24 @@
-"""The key of the embedded vault: 256 random bits, as base64 text in a file that only its owner may read."""
+"""The key of the embedded vault: 256 random bits, as base64 text in a file that only its owner may read.
+
+Where a key is read from there may be several, each on a line of its own: while the vault goes from one key to the
+next. The first is the one that the vault gets, or has already.
+"""
 
 import base64
 import binascii
 import os
 import secrets
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from connector_spi.errors import ConfigurationError, ConflictError
+from vault_adapters.local.storage import sync_folder
 
 _KEY_BYTES: Final = 32
+_MOST_KEYS: Final = 8
 _LONGEST_FILE: Final = 1024
 """Bytes; a longer file is not a key, and is not read into memory to find that out."""
 
@@ -52,6 +59,22 @@ class VaultKey:
         return base64.b64encode(self.secret).decode("ascii")
 
 
+def parse_keys(text: str, *, setting: str) -> tuple[VaultKey, ...]:
+    """The keys in `text`, with white space between them; the first is the vault's newest.
+
+    Raises:
+        ConfigurationError: there is none, there are too many, or one is no key.
+    """
+    texts = text.split()
+    if len(texts) > _MOST_KEYS:
+        raise ConfigurationError(
+            key=setting,
+            problem=f"holds {len(texts)} keys; there may be {_MOST_KEYS}",
+            remedy="Leave only the newest one and those that the vault may still be sealed with.",
+        )
+    return tuple(VaultKey.parse(each, setting=setting) for each in texts or [""])
+
+
 def create_key_file(path: Path) -> VaultKey:
     """Write a new key to `path` (mode 0600; its folder, if missing, 0700) and return it.
 
@@ -70,11 +93,30 @@ def create_key_file(path: Path) -> VaultKey:
     return key
 
 
-def read_key_file(path: Path) -> VaultKey:
-    """Read the key; a file that others may read is refused, because its key must be counted as known to them.
+def replace_key_file(path: Path, keys: Sequence[VaultKey]) -> None:
+    """Write these keys in the place of those in `path`; another process reads the old ones or the new ones.
+
+    Durable when this returns. Callers take turns by the vault's lock.
 
     Raises:
-        ConfigurationError: the file is missing, is readable by others, or holds no key.
+        ConfigurationError: the file cannot be written; the old one stands.
+    """
+    path = path.resolve()
+    draft = path.with_name(f"{path.name}.new")
+    try:
+        draft.unlink(missing_ok=True)
+        _write_private(draft, "".join(f"{key.to_text()}\n" for key in keys))
+        draft.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise _unusable(path, f"cannot be written ({error.strerror})") from error
+
+
+def read_key_file(path: Path) -> tuple[VaultKey, ...]:
+    """Read the keys; a file that others may read is refused, because its keys must be counted as known to them.
+
+    Raises:
+        ConfigurationError: the file is missing, is readable by others, or holds something else than keys.
     """
     try:
         with path.open("rb") as file:
@@ -90,7 +132,7 @@ def read_key_file(path: Path) -> VaultKey:
             f"may be read or written by others (mode {mode:04o})",
             "Run chmod 600 on it, or make a new key.",
         )
-    return VaultKey.parse(content.decode("ascii", errors="replace"), setting="vault.key_file")
+    return parse_keys(content.decode("ascii", errors="replace"), setting="vault.key_file")
 
 
 def _write_private(path: Path, text: str) -> None:

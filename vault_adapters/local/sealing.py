@@ -52,6 +52,10 @@ class Sealer:
         message = json.dumps(dict(secrets), ensure_ascii=False, separators=(",", ":")).encode()
         return header + self._cipher.encrypt(nonce, message, header)
 
+    def has_sealed(self, content: bytes) -> bool:
+        """Whether this key is the one that the header names; tells nothing about what comes after it."""
+        return hmac.compare_digest(content[len(_MAGIC) : len(_MAGIC) + _CHECK_BYTES], self._check)
+
     def unseal(self, content: bytes) -> dict[str, str]:
         """The secrets by alias.
 
@@ -61,7 +65,7 @@ class Sealer:
         header, message = content[:_HEADER_BYTES], content[_HEADER_BYTES:]
         if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
             raise VaultForbiddenError("The vault file is damaged: it is not a vault file of a known format.")
-        if not hmac.compare_digest(header[len(_MAGIC) : -_NONCE_BYTES], self._check):
+        if not self.has_sealed(content):
             raise VaultForbiddenError("The vault file was sealed with another key than the one that was given.")
         try:
             opened = self._cipher.decrypt(header[-_NONCE_BYTES:], message, header)

@@ -88,7 +88,7 @@ class SharedFile:
                 with suppress(OSError):
                     fresh.unlink(missing_ok=True)
                 raise
-            _sync_folder(self.path.parent)
+            sync_folder(self.path.parent)
 
     def _wait_for_lock(self, descriptor: int) -> None:
         deadline = time.monotonic() + self._lock_timeout_seconds
@@ -110,7 +110,7 @@ def _write_durably(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _sync_folder(path: Path) -> None:
+def sync_folder(path: Path) -> None:
     """A rename is durable only once the folder is."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -14,9 +14,9 @@ from azure_storage.errors import (
     InvalidBlockListError,
     SourceChangedError,
 )
-from tests.integration.azure_storage.conftest import ACCOUNT, Place
+from tests.integration.azure_storage.conftest import ACCOUNT, BY_KEY_AND_BY_IDENTITY, Place
 
-pytestmark = pytest.mark.azurite
+pytestmark = [pytest.mark.azurite, BY_KEY_AND_BY_IDENTITY]
 
 MIB = 1024 * 1024
 

@@ -18,20 +18,27 @@ from azure_storage.errors import (
 from azure_storage.session import STORAGE_API_VERSION, StorageSession
 from connector_cli.azurite import new_account_key
 from connector_spi.errors import InvalidInputError, SecretNotFoundError
-from tests.conftest import AzuriteForTests
-from tests.integration.azure_storage.conftest import ACCOUNT, PROCESS, Place, object_storage
+from tests.integration.azure_storage.conftest import (
+    ACCOUNT,
+    BY_KEY_AND_BY_IDENTITY,
+    PROCESS,
+    Access,
+    Place,
+    object_storage,
+)
 
 pytestmark = pytest.mark.azurite
 
 
 @pytest.fixture
-def sdk_container(azurite: AzuriteForTests, endpoints: StorageEndpoints, container_name: str) -> ContainerClient:
+def sdk_container(access: Access, container_name: str) -> ContainerClient:
     """The same container through the plain SDK, to do what this package does not."""
     return ContainerClient(
-        endpoints.account_url(ACCOUNT),
+        access.endpoints.account_url(ACCOUNT),
         container_name,
-        credential={"account_name": ACCOUNT, "account_key": azurite.keys[ACCOUNT]},
+        credential={"account_name": ACCOUNT, "account_key": access.keys[ACCOUNT]},
         api_version=STORAGE_API_VERSION,
+        connection_verify=access.settings.ca_file or True,
     )
 
 
@@ -43,12 +50,14 @@ async def _exists(storage: ObjectStorage, container: str) -> bool:
     return True
 
 
+@BY_KEY_AND_BY_IDENTITY
 async def test_creating_again_for_the_same_process_does_nothing(storage: ObjectStorage, container_name: str) -> None:
     for _ in range(2):
         await storage.create_container(ACCOUNT, container_name, process_id="prozess ü/1 50%")
     assert await _exists(storage, container_name)
 
 
+@BY_KEY_AND_BY_IDENTITY
 async def test_two_creations_at_once_for_one_process_both_succeed(storage: ObjectStorage, container_name: str) -> None:
     async with asyncio.TaskGroup() as group:
         for _ in range(4):
@@ -56,11 +65,13 @@ async def test_two_creations_at_once_for_one_process_both_succeed(storage: Objec
     assert await _exists(storage, container_name)
 
 
+@BY_KEY_AND_BY_IDENTITY
 async def test_a_container_of_another_process_is_refused(storage: ObjectStorage, place: Place) -> None:
     with pytest.raises(ContainerExistsError):
         await storage.create_container(ACCOUNT, place.container, process_id="process-2")
 
 
+@BY_KEY_AND_BY_IDENTITY
 async def test_a_container_that_somebody_else_made_is_refused_and_never_deleted(
     storage: ObjectStorage, sdk_container: ContainerClient, container_name: str
 ) -> None:
@@ -79,6 +90,7 @@ async def test_a_name_against_the_rules_is_refused_before_any_call(storage: Obje
         await storage.create_container(ACCOUNT, name, process_id=PROCESS)
 
 
+@BY_KEY_AND_BY_IDENTITY
 async def test_deleting_takes_the_blobs_along_and_may_be_repeated(
     storage: ObjectStorage, blocks: BlockBlobClient, place: Place
 ) -> None:
@@ -88,12 +100,14 @@ async def test_deleting_takes_the_blobs_along_and_may_be_repeated(
     assert not await _exists(storage, place.container)
 
 
+@BY_KEY_AND_BY_IDENTITY
 async def test_a_container_of_another_process_is_not_deleted(storage: ObjectStorage, place: Place) -> None:
     with pytest.raises(ContainerNotOursError):
         await storage.delete_container(ACCOUNT, place.container, process_id="process-2")
     assert await _exists(storage, place.container)
 
 
+@BY_KEY_AND_BY_IDENTITY
 async def test_leases_do_not_keep_a_container_alive(
     storage: ObjectStorage, blocks: BlockBlobClient, sdk_container: ContainerClient, place: Place
 ) -> None:
@@ -128,12 +142,12 @@ async def test_a_wrong_key_is_refused_for_good(
 
 
 async def test_a_rotated_key_is_picked_up_within_the_call_that_it_breaks(
-    storage: ObjectStorage, secrets: dict[str, str], azurite: AzuriteForTests, container_name: str
+    storage: ObjectStorage, secrets: dict[str, str], access: Access, container_name: str
 ) -> None:
     secrets[ACCOUNT] = new_account_key()
     with pytest.raises(AuthorizationFailureError):
         await storage.create_container(ACCOUNT, container_name, process_id=PROCESS)
-    secrets[ACCOUNT] = azurite.keys[ACCOUNT]
+    secrets[ACCOUNT] = access.keys[ACCOUNT]
     await storage.create_container(ACCOUNT, container_name, process_id=PROCESS)
     assert await _exists(storage, container_name)
 

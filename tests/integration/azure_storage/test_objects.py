@@ -8,9 +8,9 @@ from azure_storage.containers import ObjectStorage, Tags
 from azure_storage.errors import BlobNotFoundError, BlobTooLargeError, ContainerNotFoundError
 from azure_storage.metadata import percent_decoded, percent_encoded
 from azure_storage.session import StorageSession
-from tests.integration.azure_storage.conftest import ACCOUNT, Place, object_storage
+from tests.integration.azure_storage.conftest import ACCOUNT, BY_KEY_AND_BY_IDENTITY, Access, Place, storage_of
 
-pytestmark = pytest.mark.azurite
+pytestmark = [pytest.mark.azurite, BY_KEY_AND_BY_IDENTITY]
 
 
 async def _names(storage: ObjectStorage, place: Place, prefix: str = "") -> list[str]:
@@ -57,13 +57,13 @@ async def test_a_listing_goes_on_over_its_pages(
 
 
 async def test_a_listing_goes_on_in_another_process_where_it_stopped(
-    secrets: dict[str, str],
+    access: Access,
     session: StorageSession,
     blocks: BlockBlobClient,
     place: Place,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    storage, other = (object_storage(place.endpoints, secrets, session) for _ in range(2))
+    storage, other = (storage_of(access, session) for _ in range(2))
     monkeypatch.setattr(containers, "LIST_PAGE_SIZE", 2)
     for name in ("ä 1", "ä/2", "ä3", "ä4", "ä5"):
         await blocks.put_blob(place.to_write(name), b"")

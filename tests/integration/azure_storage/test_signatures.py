@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from yarl import URL
 
+from azure_storage.account_access import SharedKey
 from azure_storage.block_client import BlockBlobClient
 from azure_storage.containers import ObjectStorage, Tags
 from azure_storage.endpoints import StorageEndpoints
@@ -16,21 +17,23 @@ from azure_storage.errors import (
     TooManyPoliciesError,
 )
 from azure_storage.sas import SasToken
-from azure_storage.service_sas import SasTerms, container_read_sas
-from azure_storage.session import StorageSession, open_storage_session
+from azure_storage.sas_signing import SasSigner, SasTerms
+from azure_storage.session import StorageSession
 from connector_cli.azurite import new_account_key
 from tests.conftest import AzuriteForTests
-from tests.integration.azure_storage.conftest import ACCOUNT, Place, object_storage
+from tests.integration.azure_storage.conftest import ACCOUNT, BY_KEY_AND_BY_IDENTITY, Place, object_storage
 
 pytestmark = pytest.mark.azurite
 
 
+@BY_KEY_AND_BY_IDENTITY
 async def test_a_write_signature_does_not_read(blocks: BlockBlobClient, place: Place) -> None:
     etag = await blocks.put_blob(place.to_write("a"), b"secret content")
     with pytest.raises(AuthorizationPermissionMismatchError):
         await blocks.get_range(place.to_write("a"), offset=0, length=6, if_match=etag)
 
 
+@BY_KEY_AND_BY_IDENTITY
 @pytest.mark.parametrize(
     ("method", "path", "query"),
     [
@@ -43,15 +46,15 @@ async def test_a_write_signature_does_not_read(blocks: BlockBlobClient, place: P
         ("GET", "", "restype=container"),
     ],
 )
-async def test_a_write_signature_does_nothing_but_write(place: Place, method: str, path: str, query: str) -> None:
+async def test_a_write_signature_does_nothing_but_write(
+    session: StorageSession, place: Place, method: str, path: str, query: str
+) -> None:
     url = place.write.applied_to(place.endpoints.container_url(ACCOUNT, place.container) + path)
-    async with (
-        open_storage_session() as session,
-        session.sdk.request(method, URL(url.secret_text(query), encoded=True)) as answer,
-    ):
+    async with session.sdk.request(method, URL(url.secret_text(query), encoded=True)) as answer:
         assert answer.status == 403
 
 
+@BY_KEY_AND_BY_IDENTITY
 async def test_a_write_signature_holds_for_its_container_alone(
     storage: ObjectStorage, blocks: BlockBlobClient, place: Place
 ) -> None:
@@ -86,6 +89,7 @@ async def test_revoking_in_a_container_that_is_gone_is_fine(storage: ObjectStora
         await storage.mint_write_sas(ACCOUNT, container_name, policy_id="transfer", lifetime_seconds=600)
 
 
+@BY_KEY_AND_BY_IDENTITY
 async def test_an_expired_signature_is_told_apart_from_a_revoked_one(
     storage: ObjectStorage, blocks: BlockBlobClient, place: Place
 ) -> None:
@@ -99,7 +103,8 @@ async def test_a_signature_that_is_not_valid_yet_is_told(
 ) -> None:
     tomorrow = datetime.now(UTC) + timedelta(days=1)
     terms = SasTerms(tomorrow, tomorrow + timedelta(days=1), https_only=False)
-    early = container_read_sas(ACCOUNT, place.container, account_key=azurite.keys[ACCOUNT], terms=terms)
+    signer = SasSigner(ACCOUNT, SharedKey(azurite.keys[ACCOUNT]), terms)
+    early = signer.for_container(place.container, "r")
     with pytest.raises(SasNotYetValidError, match="not valid yet"):
         await blocks.get_range(
             early.applied_to(endpoints.blob_url(ACCOUNT, place.container, "a")), offset=0, length=1, if_match='"0x1"'
@@ -110,7 +115,7 @@ async def test_a_signature_of_another_key_is_told_with_the_causes_that_remain(
     endpoints: StorageEndpoints, blocks: BlockBlobClient, place: Place
 ) -> None:
     terms = SasTerms.from_now(datetime.now(UTC), lifetime_seconds=600, https_only=False)
-    stale = container_read_sas(ACCOUNT, place.container, account_key=new_account_key(), terms=terms)
+    stale = SasSigner(ACCOUNT, SharedKey(new_account_key()), terms).for_container(place.container, "r")
     with pytest.raises(AuthorizationFailureError, match="its account key was rotated") as refused:
         await blocks.get_range(
             stale.applied_to(endpoints.blob_url(ACCOUNT, place.container, "a")), offset=0, length=1, if_match='"0x1"'
@@ -119,6 +124,7 @@ async def test_a_signature_of_another_key_is_told_with_the_causes_that_remain(
     assert stale.query.split("sig=")[1][:8] not in refused.value.message
 
 
+@BY_KEY_AND_BY_IDENTITY
 async def test_minting_again_prolongs_what_was_staged_under_the_first_signature(
     storage: ObjectStorage, blocks: BlockBlobClient, place: Place
 ) -> None:
@@ -131,6 +137,7 @@ async def test_minting_again_prolongs_what_was_staged_under_the_first_signature(
     assert await blocks.put_block_list(again.applied_to(url), ["1"])
 
 
+@BY_KEY_AND_BY_IDENTITY
 async def test_a_signature_that_allows_tags_is_still_for_writing_alone(
     storage: ObjectStorage, session: StorageSession, blocks: BlockBlobClient, place: Place
 ) -> None:
@@ -159,6 +166,7 @@ async def test_minting_again_takes_no_further_policy(storage: ObjectStorage, pla
         await storage.mint_write_sas(ACCOUNT, place.container, policy_id="sixth", lifetime_seconds=600)
 
 
+@BY_KEY_AND_BY_IDENTITY
 async def test_a_write_signature_survives_the_vault(blocks: BlockBlobClient, place: Place) -> None:
     token = SasToken.from_secret(place.write.to_secret())
     url = token.applied_to(place.endpoints.blob_url(ACCOUNT, place.container, "a"))
@@ -166,6 +174,7 @@ async def test_a_write_signature_survives_the_vault(blocks: BlockBlobClient, pla
     assert token.expires_at == place.write.expires_at
 
 
+@BY_KEY_AND_BY_IDENTITY
 async def test_a_read_signature_for_one_blob_reads_no_other_and_writes_nothing(
     storage: ObjectStorage, blocks: BlockBlobClient, place: Place
 ) -> None:
@@ -181,6 +190,7 @@ async def test_a_read_signature_for_one_blob_reads_no_other_and_writes_nothing(
         await blocks.put_blob(url, b"x", overwrite=True)
 
 
+@BY_KEY_AND_BY_IDENTITY
 async def test_a_read_signature_for_the_container_does_not_list(session: StorageSession, place: Place) -> None:
     url = place.read.applied_to(place.endpoints.container_url(ACCOUNT, place.container))
     async with session.sdk.get(URL(url.secret_text("restype=container&comp=list"), encoded=True)) as answer:
@@ -197,6 +207,7 @@ async def test_signatures_are_limited_to_tls_where_the_endpoint_is(
     assert "spr" not in place.write.query
 
 
+@BY_KEY_AND_BY_IDENTITY
 async def test_a_blob_that_somebody_leased_is_reported_as_leased(
     session: StorageSession, blocks: BlockBlobClient, place: Place
 ) -> None:

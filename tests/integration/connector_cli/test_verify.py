@@ -11,9 +11,10 @@ import pytest
 from azure.storage.blob.aio import BlobClient
 from typer.testing import CliRunner
 
+from azure_storage.account_access import SharedKey
 from azure_storage.manifest import manifest_page_name
 from azure_storage.markers import COMPLETE, FAILED, FailedMarker, parse_complete_marker
-from azure_storage.service_sas import SasTerms, container_read_sas
+from azure_storage.sas_signing import SasSigner, SasTerms
 from connector_cli.demo.sample_files import container_client
 from connector_cli.main import app
 from connector_spi.clock import SystemClock
@@ -305,12 +306,11 @@ async def test_a_signature_that_reads_and_lists_is_enough_and_never_shown(
         await client.create_container()
     await deliver(CONTENTS, _in_azure(azurite, container_name, "", consumer_config).write, signer=SIGNER)
     terms = SasTerms.from_now(SystemClock().now(), lifetime_seconds=600, https_only=False)
+    signer = SasSigner(ACCOUNT, SharedKey(azurite.keys[ACCOUNT]), terms)
     place = ("--account", ACCOUNT, "--container", container_name, "--endpoint", azurite.endpoint_template)
     key = ("--public-key", str(tmp_path / "provider.pem"), "--json")
     for listing, expected in ((True, 0), (False, 2)):
-        token = container_read_sas(
-            ACCOUNT, container_name, account_key=azurite.keys[ACCOUNT], terms=terms, listing=listing
-        )
+        token = signer.for_container(container_name, "rl" if listing else "r")
         code, output = await run(*place, *key, "--sas", token.query)
         assert code == expected, output
         assert "sig=" not in output

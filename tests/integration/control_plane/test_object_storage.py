@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+from azure_storage.account_access import AccountAccesses
 from azure_storage.account_keys import AccountKeys
 from azure_storage.block_client import BlockBlobClient
 from azure_storage.containers import ObjectStorage
@@ -98,8 +99,8 @@ def secrets(azurite: AzuriteForTests) -> dict[str, str]:
 
 @pytest.fixture
 def storage(endpoints: StorageEndpoints, secrets: dict[str, str], session: StorageSession) -> ObjectStorage:
-    keys = AccountKeys(InMemoryVault(secrets))
-    return ObjectStorage(endpoints=endpoints, account_keys=keys, clock=SystemClock(), session=session)
+    accesses = AccountAccesses(AccountKeys(InMemoryVault(secrets)))
+    return ObjectStorage(endpoints=endpoints, accesses=accesses, clock=SystemClock(), session=session)
 
 
 @pytest.fixture

@@ -12,15 +12,16 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from azure_storage.account_keys import AccountKeys
+from azure_storage.account_access import Credentials
 from azure_storage.address import check_container
 from azure_storage.block_client import BlockBlobClient
 from azure_storage.containers import ObjectStorage
 from azure_storage.endpoints import StorageEndpoints
 from azure_storage.manifest import ManifestEntry, manifest_page_name, parse_manifest_page
 from azure_storage.markers import COMPLETE, CompleteMarker, parse_complete_marker
+from azure_storage.opening import OpenedStorage, open_storage
 from azure_storage.sas import SasToken
-from azure_storage.session import open_storage_session
+from azure_storage.settings import AzureStorageSettings
 from connector_spi.clock import SystemClock
 from connector_spi.data_address import DataAddress, DataAddressMessage
 from data_plane.bootstrap import build_data_plane
@@ -137,20 +138,20 @@ class Organisations:
 @asynccontextmanager
 async def open_organisations(azurite: AzuriteForTests, container_name: str) -> AsyncIterator[Organisations]:
     """Both organisations, each with a container that is named after this."""
-    endpoints, clock = StorageEndpoints(azurite.endpoint_template), SystemClock()
+    settings = AzureStorageSettings(endpoint_template=azurite.endpoint_template)
+    async with open_storage(settings, InMemoryVault(dict(azurite.keys)), SystemClock()) as opened:
+        yield await organisations_in(opened, container_name)
+
+
+async def organisations_in(opened: OpenedStorage, container_name: str) -> Organisations:
+    """The same, in this storage."""
     source, destination = check_container(container_name, system_allowed=False), f"{container_name[:50]}-to"
-    process_id = f"process-{uuid4()}"
-    async with open_storage_session() as session:
-        storage = ObjectStorage(
-            endpoints=endpoints,
-            account_keys=AccountKeys(InMemoryVault(dict(azurite.keys)), clock=clock),
-            clock=clock,
-            session=session,
-        )
-        await storage.create_container(PROVIDER, source, process_id="owner")
-        await storage.create_container(CONSUMER, destination, process_id=process_id)
-        token = await storage.mint_write_sas(CONSUMER, destination, policy_id="transfer", lifetime_seconds=3600)
-        yield Organisations(storage, BlockBlobClient(session), endpoints, source, destination, process_id, token)
+    process_id, storage = f"process-{uuid4()}", opened.objects
+    await storage.create_container(PROVIDER, source, process_id="owner")
+    await storage.create_container(CONSUMER, destination, process_id=process_id)
+    token = await storage.mint_write_sas(CONSUMER, destination, policy_id="transfer", lifetime_seconds=3600)
+    blobs = BlockBlobClient(opened.session)
+    return Organisations(storage, blobs, opened.endpoints, source, destination, process_id, token)
 
 
 @pytest_asyncio.fixture
@@ -175,7 +176,7 @@ def secrets_at_rest(azurite: AzuriteForTests) -> dict[str, str]:
 def settings(azurite: AzuriteForTests, control_plane: RecordingControlPlane, tmp_path: Path) -> DataPlaneSettings:
     return DataPlaneSettings(
         database_url=f"sqlite:///{tmp_path}/flows.db",
-        storage_endpoint_template=azurite.endpoint_template,
+        storage=AzureStorageSettings(endpoint_template=azurite.endpoint_template),
         control_plane_url=control_plane.base,
         signaling_token_alias="token-alias",
         callback_token_alias="token-alias",
@@ -191,9 +192,11 @@ def settings(azurite: AzuriteForTests, control_plane: RecordingControlPlane, tmp
 
 
 @asynccontextmanager
-async def serving(settings: DataPlaneSettings, secrets: dict[str, str]) -> AsyncIterator[httpx.AsyncClient]:
+async def serving(
+    settings: DataPlaneSettings, secrets: dict[str, str], *, entra: Credentials | None = None
+) -> AsyncIterator[httpx.AsyncClient]:
     """A data plane whose workers run, and a client that holds its token."""
-    async with build_data_plane(settings, vault=InMemoryVault(secrets)) as plane:
+    async with build_data_plane(settings, vault=InMemoryVault(secrets), entra=entra) as plane:
         transport = httpx.ASGITransport(plane.app)
         headers = {"Authorization": f"Bearer {TOKEN}"}
         async with (

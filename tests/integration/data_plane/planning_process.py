@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 from aiohttp import web
 
+from azure_storage.account_access import AccountAccesses
 from azure_storage.account_keys import AccountKeys
 from azure_storage.block_client import BlockBlobClient
 from azure_storage.containers import ObjectStorage
@@ -94,7 +95,7 @@ async def plan(folder: Path, objects: int) -> dict[str, int]:
     async with listing_of(objects) as template, open_storage_session() as session:
         endpoints, blobs = StorageEndpoints(template), BlockBlobClient(session, clock=clock)
         storage = ObjectStorage(
-            endpoints=endpoints, account_keys=AccountKeys(vault, clock=clock), clock=clock, session=session
+            endpoints=endpoints, accesses=AccountAccesses(AccountKeys(vault, clock=clock)), clock=clock, session=session
         )
         timing = RenewalTiming(renew_before=timedelta(60), park_before=timedelta(5), patience=timedelta(60))
         sinks = AzureStorageSinkFactory(

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from azure_storage.settings import AzureStorageSettings
 from data_plane.settings import DataPlaneSettings
 from tests.conftest import AzuriteForTests
 from tests.integration.data_plane.conftest import CONSUMER, TOKEN, Organisations
@@ -22,7 +23,7 @@ async def test_a_prepare_survives_the_death_of_its_process(
     tmp_path: Path,
 ) -> None:
     nowhere = "http://127.0.0.1:9/{account}"
-    away = settings.model_copy(update={"storage_endpoint_template": nowhere})
+    away = settings.model_copy(update={"storage": AzureStorageSettings(endpoint_template=nowhere)})
     secrets = {CONSUMER: azurite.keys[CONSUMER], "token-alias": TOKEN}
     process_id, container = f"late-{uuid4()}", f"late-{uuid4().hex[:20]}"
     wish: dict[str, Any] = {"type": "AzureStorage", "properties": {"account": CONSUMER, "container": container}}

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from azure_storage.markers import COMPLETE, FAILED, parse_failed_marker
+from azure_storage.settings import AzureStorageSettings
 from data_plane.settings import DataPlaneSettings
 from tests.eventually import eventually
 from tests.integration.data_plane.conftest import CONSUMER, PROVIDER, Organisations, serving
@@ -290,7 +291,10 @@ async def test_a_flow_in_which_nothing_moves_ends_with_the_last_error(
 ) -> None:
     await organisations.put("a", b"1")
     nowhere = settings.model_copy(
-        update={"storage_endpoint_template": "http://127.0.0.1:9/{account}", "no_progress_seconds": 0.5}
+        update={
+            "storage": AzureStorageSettings(endpoint_template="http://127.0.0.1:9/{account}"),
+            "no_progress_seconds": 0.5,
+        }
     )
     async with serving(nowhere, secrets_at_rest) as data_plane:
         await started(data_plane, organisations.start_message({"blobName": "a"}))

@@ -12,6 +12,7 @@ from uuid import uuid4
 import httpx
 import pytest_asyncio
 
+from azure_storage.settings import AzureStorageSettings
 from data_plane.settings import MEBIBYTE, DataPlaneSettings
 from tests.conftest import AzuriteForTests
 from tests.eventually import eventually
@@ -89,7 +90,7 @@ async def opened(azurite: AzuriteForTests, organisations: Organisations, folder:
     ):
         settings = DataPlaneSettings(
             database_url=f"sqlite:///{folder}/flows.db",
-            storage_endpoint_template=proxy.endpoint_template,
+            storage=AzureStorageSettings(endpoint_template=proxy.endpoint_template),
             control_plane_url=control_plane.base,
             signaling_token_alias="token-alias",
             callback_token_alias="token-alias",

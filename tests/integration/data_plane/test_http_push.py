@@ -15,6 +15,7 @@ import pytest
 
 from azure_storage.manifest import parse_manifest_page
 from azure_storage.markers import COMPLETE, FAILED
+from azure_storage.settings import AzureStorageSettings
 from connector_spi.data_address import DataAddressMessage
 from data_plane.bootstrap import build_data_plane
 from data_plane.settings import DataPlaneSettings, OutboundSettings
@@ -163,7 +164,7 @@ async def test_files_arrive_in_a_container_of_the_receiver(
     tmp_path: Path, organisations: Organisations, azurite: AzuriteForTests
 ) -> None:
     azure = {
-        "storage_endpoint_template": azurite.endpoint_template,
+        "storage": AzureStorageSettings(endpoint_template=azurite.endpoint_template),
         "secrets": {CONSUMER: azurite.keys[CONSUMER]},
     }
     container = f"pushed-{uuid4().hex[:20]}"

@@ -7,6 +7,7 @@ import pytest
 
 from azure_storage.containers import Tags
 from azure_storage.crc64 import crc64_of, hex_crc64
+from azure_storage.settings import AzureStorageSettings
 from data_plane.settings import DataPlaneSettings
 from tests.conftest import AzuriteForTests
 from tests.fault_proxy import FaultProxy, fault_proxy, faults
@@ -106,7 +107,9 @@ async def test_a_service_that_cannot_reach_the_source_makes_the_flow_streamed_an
     control_plane: RecordingControlPlane,
 ) -> None:
     await organisations.put("large.bin", LARGE)
-    settings = with_mode(settings, "auto", storage_endpoint_template=source_refused.endpoint_template)
+    settings = with_mode(
+        settings, "auto", storage=AzureStorageSettings(endpoint_template=source_refused.endpoint_template)
+    )
     async with serving(settings, secrets_at_rest) as data_plane:
         await started(data_plane, organisations.start_message({"blobName": "large.bin"}))
         told = await control_plane.told(organisations.process_id, "completed")
@@ -125,7 +128,9 @@ async def test_a_forced_mode_that_cannot_work_ends_the_flow_with_the_reason(
     control_plane: RecordingControlPlane,
 ) -> None:
     await organisations.put("large.bin", LARGE)
-    settings = with_mode(settings, "server-side", storage_endpoint_template=source_refused.endpoint_template)
+    settings = with_mode(
+        settings, "server-side", storage=AzureStorageSettings(endpoint_template=source_refused.endpoint_template)
+    )
     async with serving(settings, secrets_at_rest) as data_plane:
         await started(data_plane, organisations.start_message({"blobName": "large.bin"}))
         told = await control_plane.told(organisations.process_id, "errored")

@@ -3,8 +3,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from azure_storage.account_keys import KEPT_FOR, AccountKeys
+from azure_storage.connection_string import ConnectionStringMalformedError
 from azure_storage.errors import AccountKeyMalformedError
-from connector_spi.errors import SecretNotFoundError
+from azure_storage.settings import AzureStorageSettings, StorageAccountSettings
+from connector_spi.errors import ConfigurationError, SecretNotFoundError
 from vault_adapters.memory import InMemoryVault
 
 KEY, OTHER_KEY = "a2V5LW9uZQ==", "a2V5LXR3bw=="
@@ -18,8 +20,25 @@ class TurnedClock:
         return self.time
 
 
+class ForgettingVault(InMemoryVault):
+    """Remembers what it was asked to forget, as a vault with a cache is."""
+
+    def __init__(self, secrets: dict[str, str]) -> None:
+        super().__init__(secrets)
+        self.forgotten: list[str] = []
+
+    def forget(self, alias: str) -> None:
+        self.forgotten.append(alias)
+
+
 def _keys(secrets: dict[str, str], clock: TurnedClock | None = None) -> AccountKeys:
     return AccountKeys(InMemoryVault(secrets), clock=clock or TurnedClock())
+
+
+def _listed(secrets: dict[str, str], *, environ: dict[str, str] | None = None, **access: str) -> AccountKeys:
+    """The keys of `acme1`, which the settings open so."""
+    settings = AzureStorageSettings(accounts=(StorageAccountSettings.model_validate({"name": "acme1"} | access),))
+    return AccountKeys(InMemoryVault(secrets), settings, environ=environ or {}, clock=TurnedClock())
 
 
 @pytest.mark.parametrize("alias", ["acme1", "acme1-key1"])
@@ -75,3 +94,74 @@ async def test_a_forgotten_key_is_read_anew_at_once_and_others_stay() -> None:
     assert await keys.key_of("acme1") == OTHER_KEY
     assert await keys.key_of("acme1", "named") == OTHER_KEY
     assert await keys.key_of("other") == KEY
+
+
+async def test_a_listed_account_is_opened_as_the_settings_say_and_not_by_its_name() -> None:
+    secrets = {"acme1": OTHER_KEY, "acme1-key1": OTHER_KEY, "main": KEY}
+    assert await _listed(secrets, key_alias="main").key_of("acme1") == KEY
+    with pytest.raises(SecretNotFoundError, match="'gone'"):
+        await _listed(secrets, key_alias="gone").key_of("acme1")
+
+
+async def test_accounts_that_are_not_listed_keep_their_usual_aliases() -> None:
+    assert await _listed({"other": KEY, "main": OTHER_KEY}, key_alias="main").key_of("other") == KEY
+
+
+async def test_an_alias_that_an_address_names_counts_before_the_listed_one() -> None:
+    assert await _listed({"main": KEY, "named": OTHER_KEY}, key_alias="main").key_of("acme1", "named") == OTHER_KEY
+
+
+async def test_a_connection_string_gives_the_key() -> None:
+    text = f" AccountName=acme1;AccountKey={KEY};EndpointSuffix=core.windows.net \n"
+    assert await _listed({"string": text}, connection_string_alias="string").key_of("acme1") == KEY
+    from_environment = _listed({}, environ={"STRING": text}, connection_string_env="STRING")
+    assert await from_environment.key_of("acme1") == KEY
+
+
+async def test_a_connection_string_of_another_account_is_refused() -> None:
+    keys = _listed({"string": f"AccountName=other;AccountKey={KEY}"}, connection_string_alias="string")
+    with pytest.raises(ConnectionStringMalformedError, match="AccountName is other, and it is named for acme1"):
+        await keys.key_of("acme1")
+
+
+async def test_a_variable_that_is_not_set_is_named() -> None:
+    with pytest.raises(ConfigurationError, match="STRING, which is not set"):
+        await _listed({}, connection_string_env="STRING").key_of("acme1")
+
+
+async def test_an_account_of_an_identity_has_no_key_although_the_vault_holds_one() -> None:
+    with pytest.raises(ConfigurationError, match="opened without a key"):
+        await _listed({"acme1": KEY}, identity="own").key_of("acme1")
+
+
+@pytest.mark.parametrize(
+    ("access", "secrets", "alias"),
+    [
+        ({"key_alias": "main"}, {"main": KEY}, "main"),
+        ({"connection_string_alias": "string"}, {"string": f"AccountName=acme1;AccountKey={KEY}"}, "string"),
+        (None, {"acme1": KEY}, "acme1"),
+        (None, {"acme1-key1": KEY}, "acme1-key1"),
+    ],
+)
+async def test_what_a_vault_keeps_in_memory_is_forgotten_too(
+    access: dict[str, str] | None, secrets: dict[str, str], alias: str
+) -> None:
+    listed = (StorageAccountSettings.model_validate({"name": "acme1"} | access),) if access else ()
+    vault = ForgettingVault(secrets)
+    keys = AccountKeys(vault, AzureStorageSettings(accounts=listed), environ={})
+    keys.forget("acme1")
+    assert vault.forgotten == []
+    await keys.key_of("acme1")
+    keys.forget("other")
+    assert vault.forgotten == []
+    keys.forget("acme1")
+    assert vault.forgotten == [alias]
+
+
+async def test_there_is_nothing_in_the_vault_to_forget_of_a_key_from_the_environment() -> None:
+    vault, access = ForgettingVault({}), {"name": "acme1", "connection_string_env": "STRING"}
+    settings = AzureStorageSettings(accounts=(StorageAccountSettings.model_validate(access),))
+    keys = AccountKeys(vault, settings, environ={"STRING": f"AccountName=acme1;AccountKey={KEY}"})
+    await keys.key_of("acme1")
+    keys.forget("acme1")
+    assert vault.forgotten == []

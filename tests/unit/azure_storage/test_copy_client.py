@@ -4,11 +4,8 @@ import pytest
 from aiohttp import web
 
 from azure_storage.copy_client import BlobCopyClient, CopiedBlob
-from azure_storage.errors import (
-    BlobAlreadyExistsError,
-    CopyNotSupportedError,
-    CopySourceRefusedError,
-)
+from azure_storage.copy_errors import CopyNotSupportedError, CopySourceRefusedError
+from azure_storage.errors import BlobAlreadyExistsError
 from azure_storage.sas import SasToken
 from tests.unit.azure_storage.stub_service import SIGNATURE, Handler, answering, stub_service
 

@@ -3,16 +3,18 @@
 import pytest
 from multidict import CIMultiDict
 
+from azure_storage.copy_errors import (
+    CopyNotSupportedError,
+    CopySourceChangedError,
+    CopySourceRefusedError,
+    CopySourceUnavailableError,
+)
 from azure_storage.copy_refusal import copy_error_of
 from azure_storage.errors import (
     AuthenticationFailedError,
     BlobAlreadyExistsError,
     ChecksumMismatchError,
     ContainerNotFoundError,
-    CopyNotSupportedError,
-    CopySourceChangedError,
-    CopySourceRefusedError,
-    CopySourceUnavailableError,
     SourceChangedError,
     StorageBusyError,
     StorageRefusedError,

@@ -23,6 +23,7 @@ ANSWERS: list[tuple[int, str, type[PermanentError] | type[TransientError]]] = [
     (403, "AuthorizationPermissionMismatch", errors.AuthorizationPermissionMismatchError),
     (403, "AuthorizationProtocolMismatch", errors.AuthorizationPermissionMismatchError),
     (403, "InsufficientAccountPermissions", errors.InsufficientAccountPermissionsError),
+    (403, "KeyBasedAuthenticationNotPermitted", errors.AccountKeyNotPermittedError),
     (400, "InvalidBlockList", errors.InvalidBlockListError),
     (400, "Md5Mismatch", errors.ChecksumMismatchError),
     (400, "Crc64Mismatch", errors.ChecksumMismatchError),

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
+from azure_storage.account_access import AccountAccesses
 from azure_storage.account_keys import AccountKeys
 from azure_storage.containers import ObjectStorage, Tags
 from azure_storage.endpoints import StorageEndpoints
@@ -46,8 +47,8 @@ async def _storage(answer: Answer) -> AsyncIterator[ObjectStorage]:
 
     async with stub_service(handle) as (session, url):
         endpoints = StorageEndpoints(url.url.split("/acme1/")[0] + "/{account}")
-        keys = AccountKeys(InMemoryVault({ACCOUNT: base64.b64encode(b"key").decode()}))
-        yield ObjectStorage(endpoints=endpoints, account_keys=keys, clock=SystemClock(), session=session)
+        accesses = AccountAccesses(AccountKeys(InMemoryVault({ACCOUNT: base64.b64encode(b"key").decode()})))
+        yield ObjectStorage(endpoints=endpoints, accesses=accesses, clock=SystemClock(), session=session)
 
 
 async def _pages(answer: Answer, tags: Tags, continuation: str | None = None) -> list[ListedPage]:

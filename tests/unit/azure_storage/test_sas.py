@@ -31,6 +31,21 @@ def test_older_and_bare_forms_are_read(text: str) -> None:
     assert SasToken.from_secret(text) == SasToken(QUERY, END)
 
 
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"edctype": "dataspaceconnector:azuretoken", "expiration": 1893553445000},  # EDC up to 0.15
+        {"expiration": 1893553445000},
+        {},  # EDC from 0.16
+        {"edctype": "dataspaceconnector:azuretoken"},
+        {"edctype": "another:token", "expiration": None},
+        {"container": "unknown members are passed over"},
+    ],
+)
+def test_every_shape_that_an_edc_writes_is_read(members: dict[str, object]) -> None:
+    assert SasToken.from_secret(json.dumps({"sas": f"?{QUERY}", **members})) == SasToken(QUERY, END)
+
+
 def test_the_end_that_the_signature_states_wins_over_the_member_beside_it() -> None:
     assert SasToken.from_secret(json.dumps({"sas": QUERY, "expiration": 1})).expires_at == END
 

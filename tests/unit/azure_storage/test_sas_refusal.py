@@ -117,8 +117,11 @@ async def test_without_a_statement_and_dates_the_causes_that_remain_are_named() 
     assert type(bound) is AuthorizationFailureError
     for cause in ("revoked", "does not match", "expired", "network rules"):
         assert cause in bound.message
+    by_identity = await _refused(answering(403, "AuthorizationFailure"), f"sp=w&se={FAR}&skoid=1")
+    assert "user delegation key was revoked" in by_identity.message
     plain = await _refused(answering(403, "AuthenticationFailed"), f"sp=w&st=nonsense&se={FAR}")
     assert "does not match" in plain.message
+    assert "account key was rotated" in plain.message
     for cause in ("revoked (", "has ended", "expired", "network rules"):
         assert cause not in plain.message.split("which of these")[1].split(".")[0]
 

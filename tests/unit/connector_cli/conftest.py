@@ -30,7 +30,7 @@ MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEQMFhUoj/30h6dane+Ix6Sl3gp3Wf
 @pytest.fixture(autouse=True)
 def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
-        if name.startswith("CONNECTOR_"):
+        if name.startswith(("CONNECTOR_", "AZURE_STORAGE_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("COLUMNS", "200")
 

@@ -136,6 +136,47 @@ def test_transfer_waits_for_the_end(connector: Connector, management: Script) ->
     }
 
 
+def test_transfer_into_a_container_that_is_there_says_so_and_shows_what_was_placed(
+    connector: Connector, management: Script
+) -> None:
+    placement = {"objectsPlaced": 3, "objectsRenamed": 1, "objectsSkipped": 2, "bytesPlaced": 1500000}
+    management.answers |= {
+        TRANSFERS: [{"@id": "tp-1"}],
+        f"{TRANSFERS}/tp-1": [process(state="COMPLETED", placement=placement)],
+    }
+    options = ("--into", "mine", "--folder", "in/here", "--if-exists", "skip", "--access", "staging")
+    result = connector("transfer", ADDRESS, "agreement-1", "--account", "acc", *options)
+    assert result.exit_code == 0, result.output
+    assert "4 objects, 1.5 MB, 1 of them under other names; 2 left out" in result.stdout
+    asked = management.requests[0][2]
+    assert asked["managedResources"] is False
+    assert asked["dataDestination"] == {
+        "type": "AzureStorage",
+        "account": "acc",
+        "container": "mine",
+        "folderName": "in/here",
+        "ifExists": "skip",
+        "access": "staging",
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (("--folder", "in"), "--folder"),
+        (("--if-exists", "skip"), "--if-exists"),
+        (("--access", "container"), "--access"),
+        (("--into", "mine", "--container", "new"), "--into"),
+        (("--into", "mine", "--if-exists", "overwrite"), "--if-exists"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused_by_name(
+    connector: Connector, management: Script, options: tuple[str, ...], named: str
+) -> None:
+    result = connector("transfer", ADDRESS, "agreement-1", "--account", "acc", *options)
+    assert (result.exit_code, named in result.stderr, management.requests) == (2, True, [])
+
+
 ADDRESS_OF_PULL = {
     "type": "HttpData",
     "endpoint": "https://data.example/public/flows/x/",

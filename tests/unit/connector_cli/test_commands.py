@@ -32,8 +32,11 @@ COMMANDS = [
     ["vault", "set"],
     ["vault", "list"],
     ["vault", "delete"],
+    ["vault", "rotate-key"],
+    ["vault", "sweep"],
     ["identity", "create"],
     ["identity", "show"],
+    ["explain"],
 ]
 DEPLOY = Path(connector_cli.__file__).parent.parent / "deploy"
 
@@ -54,12 +57,44 @@ def test_a_command_that_does_not_exist_is_wrong_usage(connector: Connector) -> N
     assert connector("fly").exit_code == 2
 
 
-@pytest.mark.parametrize("name", ["consumer.toml", "provider.toml", "data-plane.toml"])
+def test_the_demo_tells_which_vaults_there_are(connector: Connector) -> None:
+    result = connector("demo", "--vault", "keychain")
+    assert result.exit_code == 2
+    assert not [kind for kind in ("local", "hashicorp", "azure-key-vault") if f"'{kind}'" not in result.output]
+
+
+@pytest.mark.parametrize("name", ["consumer.toml", "provider.toml", "data-plane.toml", "azure.toml"])
 def test_the_example_files_are_fine(connector: Connector, name: str) -> None:
     result = connector("config", "check", "--config", DEPLOY / name, "--json")
     assert result.exit_code == 0, result.output
     wanted = "connector data-plane" if name == "data-plane.toml" else "connector run"
     assert json.loads(result.stdout)["for"] == wanted
+
+
+def test_what_opens_accounts_is_shown_without_a_secret(
+    connector: Connector, written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = "dG9wc2VjcmV0"
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", f"AccountName=acme3;AccountKey={key}")
+    accounts = (
+        "[azure_identities.own]\ntype = 'managed-identity'\n"
+        "[[storage.accounts]]\nname = 'acme1'\nidentity = 'own'\n"
+        "[[storage.accounts]]\nname = 'acme2'\nkey_alias = 'main'\n"
+    )
+    config = written(MINIMAL + accounts)
+    result = connector("config", "check", "--config", config, "--json")
+    assert result.exit_code == 0, result.output
+    shown = json.loads(result.stdout)
+    assert shown["storage"] == [
+        "acme1 by identity own",
+        "acme2 by key main",
+        "acme3 by connection string AZURE_STORAGE_CONNECTION_STRING",
+        "others by account key from the vault",
+    ]
+    assert (shown["vault"], shown["identities"]) == ("local", ["own (managed-identity)"])
+    assert "main" in shown["secrets"]
+    assert "opened by an account key or connection string: acme2, acme3." in result.stderr
+    assert key not in result.output
 
 
 def test_a_wrong_configuration_is_told_without_a_traceback(connector: Connector, written: Written) -> None:

@@ -55,7 +55,7 @@ def test_every_problem_is_named_at_once_with_its_key(written: Written) -> None:
         ("[protocol]\nhost = '0.0.0.0'", "protocol", "public_url"),
         ("[protocol]\npublic_url = 'provider.example'", "protocol.public_url", "pattern"),
         ("[database]\nurl = 'mysql://db'", "database.url", "pattern"),
-        ("[data_plane]\nstorage_endpoint_template = 'x'", "data_plane", "endpoint_template in [storage]"),
+        ("[data_plane.storage]\ndevelopment = true", "data_plane", "[storage]"),
         ("[data_plane]\nmax_flws = 1", "data_plane.max_flws", "max_flows"),
         ("[[data_planes]]\nurl = 'http://127.0.0.1:1'", "data_planes[0].id", "is missing"),
         ("[[data_planes]]\nid = 'd'\ntoken_alias = ''", "data_planes[0]", "loopback"),
@@ -222,7 +222,7 @@ def test_the_data_plane_gets_the_storage_of_the_file(written: Written) -> None:
     text = MINIMAL + "[storage]\nendpoint_template = 'http://127.0.0.1:1/{account}'\n[data_plane]\nmax_flows = 3\n"
     settings = load_settings(written(text))
     own = settings.data_plane.to_data_plane(settings.storage)
-    assert (own.storage_endpoint_template, own.max_flows) == ("http://127.0.0.1:1/{account}", 3)
+    assert (own.storage.endpoint_template, own.max_flows) == ("http://127.0.0.1:1/{account}", 3)
 
 
 def test_every_setting_has_a_place_of_one_word(written: Written) -> None:

@@ -146,3 +146,16 @@ async def test_what_the_vault_lacks_is_named_by_setting_with_the_remedy(written:
     assert problem.key == "data_plane.receipt_signing_key_alias"
     assert "'participant-signing-key'" in problem.message
     assert "connector identity create" in problem.message
+
+
+class _ListsNothing(InMemoryVault):
+    """As a Key Vault does with secrets that an operator put into it by hand."""
+
+    async def aliases(self, prefix: str = "") -> list[str]:
+        return []
+
+
+async def test_a_secret_that_the_vault_has_and_does_not_list_is_there(written: Written) -> None:
+    settings = load_settings(written(MINIMAL))
+    held = dict.fromkeys(secrets_of_data_plane(settings).values(), "x")
+    await check_secrets(settings, _ListsNothing(held), secrets_of_data_plane(settings))

@@ -143,6 +143,13 @@ async def test_a_message_names_both_processes_from_either_side(
     assert (body.get("code"), body.get("reason")) == (("Why", ["Because."]) if name == "termination" else (None, None))
 
 
+async def test_the_counterparty_is_not_told_what_our_operator_should_do() -> None:
+    error = TransferError(code="Why", message="Because.", remedy="Look into our vault.")
+    async with loopback_server(answering(b"")) as server, client() as dsp:
+        await dsp.terminate_transfer(transfer(server, correlation_id="theirs"), error)
+    assert "our vault" not in "".join(server.requests)
+
+
 async def test_an_agreement_is_sent_as_it_was_reached() -> None:
     async with loopback_server(answering()) as server, client() as dsp:
         agreement = examples.agreement(provider_id=US, consumer_id=THEM)

@@ -87,6 +87,13 @@ async def test_the_reason_of_a_failure_is_kept_without_signatures(stores: Stores
     assert "PLANTED" not in note.payload["message"]
 
 
+async def test_the_remedy_of_a_failure_is_kept_for_the_operator(stores: Stores) -> None:
+    await known(stores, S.STARTED)
+    await call(stores, "errored", {"failure": {"code": "DiskFull", "message": "full", "remedy": "Make room."}})
+    [note] = await waiting(stores)
+    assert note.payload == {"code": "DiskFull", "message": "full", "remedy": "Make room."}
+
+
 @pytest.mark.parametrize(("body", "text"), [({"error": "short"}, "short"), ({}, "The data plane gave no reason.")])
 async def test_a_failure_in_plain_signaling_is_understood(stores: Stores, body: dict[str, str], text: str) -> None:
     await known(stores, S.STARTED)

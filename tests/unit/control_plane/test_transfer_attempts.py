@@ -108,7 +108,7 @@ async def test_a_permanent_error_ends_the_transfer_with_its_reason(
     rig.client.fail("request_transfer", error)
     await rig.consumer()
     assert await rig.run() == "TERMINATED"
-    assert (await rig.now()).error == TransferError(code=code, message=error.message)
+    assert (await rig.now()).error == TransferError(code=code, message=error.message, remedy=error.remedy)
     assert (rig.secrets, rig.provisioner.valid) == ({}, set())
 
 

@@ -184,3 +184,40 @@ async def test_deprovisioning_may_be_asked_for_again(rig: TransferRig) -> None:
     await service(rig.stores).deprovision("t-1")
     assert await rig.run() == "DEPROVISIONED"
     assert rig.provisioner.count("deprovision") == 1
+
+
+MINE = DataAddress("AzureStorage", {"account": "consumerorg", "container": "mine", "ifExists": "skip"})
+
+
+async def test_an_existing_container_may_be_named(stores: Stores) -> None:
+    await agreed(stores)
+    wish = request(managed_resources=False, data_destination=MINE)
+    process = await service(stores).initiate(wish)
+    assert (process.managed_resources, process.data_destination) == (False, MINE)
+    with pytest.raises(ConflictError):
+        await service(stores).initiate(request(data_destination=MINE.without("ifExists")))
+
+
+@pytest.mark.parametrize("name", ["access", "ifExists"])
+async def test_what_is_about_existing_containers_is_refused_for_one_that_is_to_be_made(
+    stores: Stores, name: str
+) -> None:
+    await agreed(stores)
+    destination = DataAddress("AzureStorage", {"account": "consumerorg", name: "staging"})
+    with pytest.raises(InvalidInputError, match=name):
+        await service(stores).initiate(request(data_destination=destination))
+
+
+async def test_a_data_plane_that_makes_destinations_cannot_use_an_existing_container(stores: Stores) -> None:
+    await agreed(stores)
+    data_plane = FakeDataPlane()
+    data_plane.prepares = ("AzureStorage-PUSH",)
+    with pytest.raises(InvalidInputError, match="managedResources") as refusal:
+        await service(stores, data_plane).initiate(request(managed_resources=False, data_destination=MINE))
+    assert "provision_with" in refusal.value.message
+
+
+async def test_a_pull_that_its_client_fetches_makes_nothing_whatever_is_said_of_resources(stores: Stores) -> None:
+    await agreed(stores)
+    pull = request(managed_resources=False, transfer_type="HttpData-PULL", data_destination=NO_DESTINATION)
+    assert not (await service(stores).initiate(pull)).managed_resources

@@ -23,11 +23,12 @@ from control_plane.services.entity_loop import Step
 from control_plane.services.patience import Backoff, Patience
 from control_plane.services.pending_guards import HoldsNothing
 from control_plane.services.provider_acts import ProviderActs
+from control_plane.services.staged_arrivals import StagedArrivals
 from control_plane.services.transfer_addresses import TransferAddresses
 from control_plane.services.transfer_inbox import accepting
 from control_plane.services.transfer_manager import TransferProcessManager
 from tests.control_plane_entities import asset, moment, transfer_process
-from tests.fakes import FakeCounterparty, FakeDataPlane, FakeEvidence, FakeProvisioner, ManualClock
+from tests.fakes import FakeCounterparty, FakeDataPlane, FakeEvidence, FakePlacement, FakeProvisioner, ManualClock
 from vault_adapters.memory import InMemoryVault
 
 LIMIT: Final = 1000.0
@@ -57,6 +58,7 @@ class TransferRig:
     provisioner: FakeProvisioner = field(default_factory=FakeProvisioner)
     data_plane: FakeDataPlane = field(default_factory=FakeDataPlane)
     evidence: FakeEvidence = field(default_factory=FakeEvidence)
+    placement: FakePlacement = field(default_factory=FakePlacement)
     secrets: dict[str, str] = field(default_factory=dict)
     history: list[str] = field(default_factory=list)
     """Shown states of all processes as they were saved, repetitions left out."""
@@ -77,6 +79,7 @@ class TransferRig:
             data_flows=self.data_plane,
             client=self.client,
             evidence=self.evidence,
+            staged=StagedArrivals(self.placement, self.clock),
             trusting=frozenset({TRUSTED}),
             clock=self.clock,
         )

@@ -17,6 +17,7 @@ from connector_spi.outbound_addresses import OutboundAddressPolicy
 from data_plane.adapters.configured_datasets import ConfiguredDatasets
 from data_plane.adapters.memory_control_plane_registry import MemoryControlPlaneRegistry
 from data_plane.adapters.memory_data_flow_store import MemoryDataFlowStore, MemoryObjectJournal
+from data_plane.adapters.memory_secret_ledger import MemorySecretLedger
 from data_plane.domain.transfer_profile import TransferProfile
 from data_plane.ports.access_granter import AccessGranter
 from data_plane.ports.client_identity import ClientIdentity
@@ -120,7 +121,8 @@ class PlaneInMemory:
             vault=self.vault,
             clock=self.clock,
         )
-        self.intake = CredentialIntake(self.vault, self.store)
+        self.ledger = MemorySecretLedger(self.clock)
+        self.intake = CredentialIntake(self.vault, self.store, self.ledger)
         self._build_loops()
         self.use_cases = self._use_cases()
 
@@ -164,7 +166,6 @@ class PlaneInMemory:
                 readiness=self.readiness,
                 intake=self.intake,
                 journal=self.journal,
-                vault=self.vault,
                 clock=self.clock,
                 patience=Patience(
                     marker=timedelta(seconds=5), callback=self.callback_patience, readiness=self.readiness_patience
@@ -210,7 +211,9 @@ class PlaneInMemory:
             start_resumes_suspended=self.start_resumes_suspended,
         )
         policy = OutboundAddressPolicy(allowed_hosts=("control-plane.example",))
-        registration = ControlPlaneRegistration(known=self.control_planes, vault=self.vault, policy=policy)
+        registration = ControlPlaneRegistration(
+            known=self.control_planes, vault=self.vault, ledger=self.ledger, policy=policy
+        )
         reads = PublicReads(
             store=self.store, sources=self.sources, clock=self.clock, max_reads=4, max_reads_each=self.max_reads_each
         )

@@ -11,11 +11,13 @@ from azure_storage.sas import SasToken
 from connector_spi.data_address import DataAddress
 from connector_spi.errors import ConnectorError, PeerUnavailableError
 from connector_spi.signaling import DataFlowState
+from connector_spi.vault import Vault
 from data_plane.adapters.azure_credential import RenewalPendingError, WriteCredential, WriteCredentials
 from data_plane.domain.credential_life import CredentialNeededError, RenewalTiming
 from data_plane.domain.data_flow import DataFlow
 from data_plane.ports.credential_renewal import RenewalUnavailableError
 from tests.unit.data_plane.fakes import ManualClock, a_data_flow
+from vault_adapters.cached import CachedVault
 from vault_adapters.memory import InMemoryVault
 
 TIMING = RenewalTiming(
@@ -53,9 +55,11 @@ class Issuer:
             raise self.errors.pop(0)
         self.issue()
 
-    def credential(self, state: DataFlowState = DataFlowState.STARTED) -> WriteCredential:
+    def credential(
+        self, state: DataFlowState = DataFlowState.STARTED, *, vault: Vault | None = None
+    ) -> WriteCredential:
         flow = a_data_flow(destination=DataAddress("AzureStorage", {"keyName": ALIAS}), state=state)
-        vault = InMemoryVault(self.secrets)
+        vault = vault or InMemoryVault(self.secrets)
         return WriteCredentials(vault=vault, clock=self.clock, renewal=self, timing=TIMING).of(flow)
 
 
@@ -72,6 +76,18 @@ async def test_a_signature_is_renewed_again_and_again_for_as_long_as_it_is_used(
         issuer.clock.advance(1)
     assert issuer.asked == len(ends) - 1
     assert issuer.asked == 9
+
+
+async def test_a_renewed_signature_is_read_past_what_is_kept_in_memory() -> None:
+    issuer = Issuer()
+    issuer.issue()
+    vault = CachedVault(InMemoryVault(issuer.secrets), kept_for=timedelta(hours=1), clock=issuer.clock)
+    credential = issuer.credential(vault=vault)
+    first = await credential.token()
+    issuer.sig = "two"
+    assert await credential.refused(first)
+    assert await credential.token() == signature(issuer.clock.now() + timedelta(seconds=60), sig="two")
+    await vault.aclose()
 
 
 async def test_one_caller_renews_while_the_others_go_on() -> None:

@@ -62,10 +62,11 @@ async def test_the_marker_is_signed_in_the_name_of_the_flows_participant() -> No
 
 async def test_a_failure_is_signed_too() -> None:
     place = Place()
-    failure = DataFlowFailure(code="BlobNotFound", message="GET https://x.example/?sig=PLANTED", retryable=False)
+    failure = DataFlowFailure("BlobNotFound", "GET https://x.example/?sig=PLANTED", remedy="Look into our vault.")
     await write_failed(FLOW, failure, place.write, signer=SIGNER)
     check_signature(parse_failed_marker(place.written[FAILED]), signer="did:web:them", key=KEY.public_key())
     assert b"PLANTED" not in place.written[FAILED]
+    assert b"our vault" not in place.written[FAILED], "the other organisation reads the marker"
 
 
 async def test_without_a_signer_nothing_claims_to_be_signed() -> None:

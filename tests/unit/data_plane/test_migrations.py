@@ -14,7 +14,12 @@ from data_plane.bootstrap import MIGRATIONS, VERSION_TABLE
 from sql_storage.database import Database
 from sql_storage.migrations import migrate
 
-ROWS: list[type[SQLModel]] = [sql_tables.DataFlowRow, sql_tables.AnsweredMessageRow, sql_tables.ObjectCopyRow]
+ROWS: list[type[SQLModel]] = [
+    sql_tables.DataFlowRow,
+    sql_tables.AnsweredMessageRow,
+    sql_tables.ObjectCopyRow,
+    sql_tables.SecretLedgerRow,
+]
 
 
 def shape(columns: list[Any]) -> dict[str, tuple[bool, bool]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from azure_storage.opening import open_storage
 from connector_spi.clock import SystemClock
 from data_plane.bootstrap.technologies import Factories, Technologies, open_technologies
 from data_plane.domain.data_flow import DataFlow
@@ -75,8 +76,9 @@ class NoRenewal:
 async def technologies(settings: DataPlaneSettings, further: Factories | None = None) -> Technologies:
     async with AsyncExitStack() as stack:
         vault, clock = InMemoryVault({}), SystemClock()
+        storage = await stack.enter_async_context(open_storage(settings.storage, vault, clock))
         return await open_technologies(
-            settings, vault, clock, stack, renewal=NoRenewal(), further=further or Factories()
+            settings, vault, clock, stack, storage=storage, renewal=NoRenewal(), further=further or Factories()
         )
 
 

@@ -174,7 +174,14 @@ async def test_a_database_that_is_down_is_told_as_503_with_a_time_to_retry(plane
     error = StoreUnavailableError("The database did not answer.", retry_after_seconds=2.4)
     answer = await answer_when_assets_fail(plane, error)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
-    assert answer.json() == [{"message": "The database did not answer.", "type": "ServiceUnavailable"}]
+    assert answer.json() == [
+        {
+            "message": "The database did not answer.",
+            "type": "ServiceUnavailable",
+            "code": "StoreUnavailable",
+            "remedy": StoreUnavailableError.remedy,
+        }
+    ]
 
 
 async def test_a_defect_shows_neither_its_text_nor_its_traceback(plane: ControlPlaneOfTests) -> None:

@@ -42,7 +42,7 @@ async def test_a_counterparty_that_does_not_answer_is_told_as_such(
     plane.catalog.answer = error
     answer = await api.post("/v3/catalog/request", json=PROVIDER)
     assert answer.status_code == status
-    assert answer.json() == [{"message": error.message, "type": kind}]
+    assert answer.json() == [{"message": error.message, "type": kind, "code": error.code, "remedy": error.remedy}]
 
 
 async def test_a_query_goes_to_the_counterparty(api: httpx.AsyncClient, plane: ControlPlaneOfTests) -> None:

@@ -8,13 +8,16 @@ import pytest
 
 from connector_spi.data_address import DataAddress
 from connector_spi.signaling import DataFlowProgress
+from control_plane.domain.placement import DestinationAccess, IfExists, Placement, PlacementPosition
 from control_plane.domain.transfer_process import (
+    ProvisionedResource,
     ResourcePhase,
     TransferError,
     TransferProcess,
     TransferProcessState,
     TransferProcessType,
 )
+from tests.control_plane_entities import transfer_process
 from tests.unit.management_api.fakes import NOW, NOW_MS, ControlPlaneOfTests
 
 REQUEST = {
@@ -115,7 +118,8 @@ async def test_every_way_to_ask_for_a_transfer_is_read_the_same(
         ({"dataDestination": {"type": "HttpProxy"}}, "dataDestination.type"),
         ({"dataDestination": {"type": "AzureStorage", "account": "no/account"}}, "dataDestination.account"),
         ({"dataDestination": {"type": "AzureStorage", "secret": "s"}}, "dataDestination"),
-        ({"managedResources": False}, "managedResources"),
+        ({"dataDestination": {"type": "AzureStorage", "account": "a", "ifExists": "skip"}}, "dataDestination.ifExists"),
+        ({"dataDestination": {"type": "AzureStorage", "account": "a", "access": "staging"}}, "dataDestination.access"),
         ({"managedResources": "perhaps"}, "managedResources"),
         ({"@id": "a b"}, "@id"),
         ({"callbackAddresses": [{"uri": "https://client.example"}]}, "callbackAddresses"),
@@ -142,12 +146,12 @@ async def test_progress_and_reason_are_shown(api: httpx.AsyncClient, plane: Cont
     await ended(
         plane,
         TransferProcessState.TERMINATED,
-        error=TransferError(code="SourceNotFound", message="The blob x does not exist."),
+        error=TransferError(code="SourceNotFound", message="The blob x does not exist.", remedy="Name another."),
         progress=DataFlowProgress(bytes_copied=7, bytes_total=9, bytes_per_second=1.5),
     )
     found = (await api.get("/v3/transferprocesses/tp-ended")).json()
     assert (found["state"], found["errorCode"]) == ("TERMINATED", "SourceNotFound")
-    assert found["errorDetail"] == "The blob x does not exist."
+    assert found["errorDetail"] == "The blob x does not exist. Name another."
     assert (found["progress"]["bytesCopied"], found["progress"]["bytesTotal"]) == (7, 9)
     assert found["correlationId"] == "at-provider"
 
@@ -223,10 +227,52 @@ async def test_a_flat_destination_and_a_named_transfer_type_do_for_2022_too(api:
     assert (await api.post("/transferprocess", json=REQUEST_2022 | flat)).status_code == 200
 
 
-async def test_unmanaged_resources_are_refused_with_a_reason_in_2022_too(api: httpx.AsyncClient) -> None:
-    answer = await api.post("/transferprocess", json=REQUEST_2022 | {"managedResources": False})
-    assert (answer.status_code, answer.json()[0]["path"]) == (400, "managedResources")
-    assert "not supported yet" in answer.json()[0]["message"]
+EXISTING = {"account": "consumeracc", "container": "mine", "folderName": "in", "ifExists": "rename"}
+
+
+@pytest.mark.parametrize(
+    ("path", "request_body", "destination"),
+    [
+        ("/v3/transferprocesses", REQUEST, {"type": "AzureStorage", **EXISTING}),
+        ("/transferprocess", REQUEST_2022, {"properties": {"type": "AzureStorage", **EXISTING}}),
+    ],
+)
+async def test_an_existing_container_may_be_the_destination_in_both_apis(
+    api: httpx.AsyncClient,
+    plane: ControlPlaneOfTests,
+    path: str,
+    request_body: dict[str, Any],
+    destination: dict[str, Any],
+) -> None:
+    wish = {"managedResources": False, "dataDestination": destination}
+    assert (await api.post(path, json=request_body | wish)).status_code == 200
+    process = await plane.transfers.get("tp-1")
+    assert (process.managed_resources, dict(process.data_destination.properties)) == (False, EXISTING)
+
+
+async def test_how_far_the_data_is_moved_into_the_clients_container_is_shown(
+    api: httpx.AsyncClient, plane: ControlPlaneOfTests
+) -> None:
+    position = PlacementPosition(placed=2, skipped=1, bytes_placed=30, bytes_under_way=5)
+    resource = ProvisionedResource(
+        account="acc",
+        container="staging",
+        folder="in",
+        secret_alias="alias",
+        sas_expires_at=None,
+        access=DestinationAccess.STAGING,
+        placement=Placement(container="mine", if_exists=IfExists.SKIP, position=position),
+    )
+    process = transfer_process("tp-1", provisioned=resource, managed_resources=False)
+    await plane.stores.transfer_processes.create(process, due_at=None)
+    assert (await api.get("/v3/transferprocesses/tp-1")).json()["placement"] == {
+        "ifExists": "skip",
+        "objectsPlaced": 2,
+        "objectsRenamed": 0,
+        "objectsSkipped": 1,
+        "bytesPlaced": 35,
+        "finished": False,
+    }
 
 
 async def test_transfers_are_listed_as_in_2022(api: httpx.AsyncClient, plane: ControlPlaneOfTests) -> None:

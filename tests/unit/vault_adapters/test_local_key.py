@@ -15,7 +15,7 @@ def test_a_created_key_file_is_private_and_holds_the_key(tmp_path: Path) -> None
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert list(path.parent.iterdir()) == [path]
-    assert read_key_file(path) == key
+    assert read_key_file(path) == (key,)
 
 
 def test_a_key_file_is_never_overwritten(tmp_path: Path) -> None:
@@ -23,7 +23,7 @@ def test_a_key_file_is_never_overwritten(tmp_path: Path) -> None:
     key = create_key_file(path)
     with pytest.raises(ConflictError, match=r"vault\.key"):
         create_key_file(path)
-    assert read_key_file(path) == key
+    assert read_key_file(path) == (key,)
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -41,7 +41,7 @@ def test_a_key_file_that_even_the_owner_may_only_read_is_fine(tmp_path: Path) ->
     path = tmp_path / "vault.key"
     key = create_key_file(path)
     path.chmod(0o400)
-    assert read_key_file(path) == key
+    assert read_key_file(path) == (key,)
 
 
 def test_a_missing_key_file_is_named(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from azure.storage.blob.aio import BlobServiceClient
 from azure_storage.listed_object import ListedObject
 from azure_storage.markers import FAILED
 from azure_storage.session import STORAGE_API_VERSION
+from azure_storage.settings import AzureStorageSettings
 from data_plane.settings import DataPlaneSettings
 from tests.conftest import AzuriteForTests
 from tests.eventually import eventually
@@ -167,7 +168,7 @@ async def open_stage(azurite: AzuriteForTests, organisations: Organisations, fol
     async with fault_proxy(azurite.endpoint_template) as proxy, listening_control_plane() as control_plane:
         settings = DataPlaneSettings(
             database_url=f"sqlite:///{folder}/flows.db",
-            storage_endpoint_template=proxy.endpoint_template,
+            storage=AzureStorageSettings(endpoint_template=proxy.endpoint_template),
             control_plane_url=control_plane.base,
             signaling_token_alias="token-alias",
             callback_token_alias="token-alias",

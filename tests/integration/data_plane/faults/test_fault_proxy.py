@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable
 import pytest
 import pytest_asyncio
 
+from azure_storage.account_access import AccountAccesses
 from azure_storage.account_keys import AccountKeys
 from azure_storage.block_client import BlockBlobClient
 from azure_storage.containers import ObjectStorage
@@ -73,7 +74,7 @@ async def test_without_faults_every_kind_of_request_passes_unchanged_and_is_coun
     async with open_storage_session() as session:
         storage = ObjectStorage(
             endpoints=StorageEndpoints(proxy.endpoint_template),
-            account_keys=AccountKeys(InMemoryVault(dict(azurite.keys)), clock=SystemClock()),
+            accesses=AccountAccesses(AccountKeys(InMemoryVault(dict(azurite.keys)), clock=SystemClock())),
             clock=SystemClock(),
             session=session,
         )
@@ -199,7 +200,7 @@ async def test_a_listing_can_speak_of_other_versions(
     async with open_storage_session() as session:
         storage = ObjectStorage(
             endpoints=StorageEndpoints(proxy.endpoint_template),
-            account_keys=AccountKeys(InMemoryVault(dict(azurite.keys)), clock=SystemClock()),
+            accesses=AccountAccesses(AccountKeys(InMemoryVault(dict(azurite.keys)), clock=SystemClock())),
             clock=SystemClock(),
             session=session,
         )
