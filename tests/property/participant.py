@@ -230,7 +230,7 @@ class ParticipantUnderTest:
             "evidence": self.evidence,
             "provisioners": {AZURE_STORAGE: self.provisioner},
         }
-        unused: dict[str, Any] = dict.fromkeys(("storage", "directory", "data_plane_identity"))
+        unused: dict[str, Any] = dict.fromkeys(("storage", "directory", "data_plane_identity", "placement"))
         outbound = OutboundAddressPolicy()
         return Parts(
             **outside,
