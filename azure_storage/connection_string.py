@@ -32,6 +32,7 @@ class ConnectionStringMalformedError(PermanentError):
         "Copy the connection string again from the storage account, whole, with AccountName and AccountKey; a SAS in "
         "place of the key cannot be used."
     )
+    outward = "This connector has no usable key for its storage account; its operator's log tells more."
 
     def __init__(self, *, source: str, problem: str, remedy: str = _COPY_AGAIN) -> None:
         super().__init__(f"The connection string in {source} cannot be used: {problem}. {remedy}")

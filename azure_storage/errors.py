@@ -335,6 +335,7 @@ class AccountKeyMalformedError(PermanentError):
         "Copy the key again (`az storage account keys list --account-name NAME`) and store it: `connector vault set "
         "ALIAS --config FILE`."
     )
+    outward = "This connector has no usable key for its storage account; its operator's log tells more."
 
     def __init__(self, *, alias: str) -> None:
         super().__init__(

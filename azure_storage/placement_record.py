@@ -5,6 +5,8 @@ for each object that is not under its own name. The manifest stays as the provid
 whoever owns the container wrote it.
 """
 
+import hashlib
+from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
 from pydantic import Field
@@ -17,6 +19,8 @@ from azure_storage.wire_model import WireModel, check_size, parsed
 PLACEMENT: Final = f"{MANIFEST_FOLDER}/placement.json"
 PLACED_BY_METADATA: Final = "placedby"
 """Metadata of every object that was placed: which transfer placed it (`placed_by`)."""
+PLACED_AS_METADATA: Final = "placedas"
+"""Metadata, too: digest of the name in the folder that it was placed under, for a copy keeps the metadata."""
 PLACEMENT_PAGE_LINES: Final = 1000
 PLACEMENT_PAGE_MAX_BYTES: Final = 16 * 1024 * 1024
 PLACEMENT_ROOT_MAX_BYTES: Final = 64 * 1024
@@ -57,6 +61,17 @@ class PlacementEntry(WireModel):
 def placed_by(process_id: str, nonce: str) -> str:
     """The mark: process ids are a client's choice, the nonce is not."""
     return percent_encoded(f"{process_id} {nonce}")
+
+
+def mark_of(metadata: Mapping[str, str], name: str) -> str:
+    """The mark of the transfer that placed the blob under this name of the folder; empty: none did."""
+    is_copy = metadata.get(PLACED_AS_METADATA) != name_digest(name)
+    return "" if is_copy else metadata.get(PLACED_BY_METADATA, "")
+
+
+def name_digest(name: str) -> str:
+    """What stands for a name in metadata: short, and ASCII."""
+    return hashlib.sha256(name.encode()).hexdigest()[:32]
 
 
 def placement_page_name(number: int) -> str:

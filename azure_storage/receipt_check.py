@@ -7,6 +7,7 @@ import asyncio
 import hashlib
 import hmac
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from typing import Final
 
 from azure_storage.manifest import (
@@ -71,19 +72,23 @@ async def manifest_pages(place: ReceiptPlace, marker: CompleteMarker) -> AsyncIt
         )
 
 
-async def index_objects(place: ReceiptPlace, index: ObjectIndex) -> None:
-    """Put the whole listing into the index.
+async def index_objects(place: ReceiptPlace, index: ObjectIndex) -> datetime | None:
+    """Put the whole listing into the index; when its newest object was written, where the place knows that.
 
     Raises:
         TransientError, PermanentError: the place cannot be listed.
     """
     batch: list[PlacedObject] = []
+    newest: datetime | None = None
     async for found in place.objects():
         batch.append(found)
+        if found.written_at is not None:
+            newest = max(newest or found.written_at, found.written_at)
         if len(batch) == _BATCH:
             await asyncio.to_thread(index.add, batch)
             batch = []
     await asyncio.to_thread(index.add, batch)
+    return newest
 
 
 def difference(entry: ManifestEntry, found: PlacedObject | None) -> ReceiptRefusedError | None:
@@ -105,21 +110,25 @@ def unexpected(found: PlacedObject) -> ReceiptRefusedError:
     return ObjectUnexpectedError(f"The object {found.name!r} is there, and the manifest does not list it.")
 
 
-async def check_objects(place: ReceiptPlace, marker: CompleteMarker) -> None:
+async def check_objects(place: ReceiptPlace, marker: CompleteMarker) -> datetime | None:
     """Check that the place holds exactly what the manifest lists: names, sizes, and MD5s where both sides tell one.
+
+    Returns:
+        When the newest of the objects was written: whatever is newer has not been checked.
 
     Raises:
         ReceiptRefusedError: the leaf of the first reason found; a manifest that is not the marker's comes first.
         MarkerMalformedError, BlobTooLargeError: the manifest is not in its format.
     """
     with ObjectIndex() as index:
-        await index_objects(place, index)
+        newest = await index_objects(place, index)
         reason: ReceiptRefusedError | None = None
         async for entries in manifest_pages(place, marker):
             reason = reason or await asyncio.to_thread(_first_difference, entries, index)
         reason = reason or next((unexpected(found) for found in index.rest()), None)
         if reason is not None:
             raise reason
+        return newest
 
 
 def _first_difference(entries: Sequence[ManifestEntry], index: ObjectIndex) -> ReceiptRefusedError | None:

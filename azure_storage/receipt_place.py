@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol, Self
 
 from azure_storage.containers import ObjectStorage
 from azure_storage.listed_object import ListedObject
 from azure_storage.markers import is_marker
-from azure_storage.placement_record import PLACED_BY_METADATA
+from azure_storage.placement_record import mark_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +24,14 @@ class PlacedObject:
     """What the place says of its content, where it says anything."""
     placed_by: str = ""
     """Mark of the transfer that moved it here, where it was moved (`azure_storage.placement_record`)."""
+    written_at: datetime | None = None
+    """By the clock of the place, where it tells."""
 
     @classmethod
     def of(cls, listed: ListedObject, name: str) -> Self:
         """A listed blob, under its name relative to the place."""
-        mark = listed.metadata.get(PLACED_BY_METADATA, "")
-        return cls(name, listed.size_bytes, listed.etag, listed.content_md5, mark)
+        mark = mark_of(listed.metadata, name)
+        return cls(name, listed.size_bytes, listed.etag, listed.content_md5, mark, listed.last_modified)
 
 
 class ReceiptPlace(Protocol):

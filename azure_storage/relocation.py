@@ -8,6 +8,7 @@ others only. Nothing is overwritten.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any, Final
 
 from azure_storage.block_client import BlockBlobClient
@@ -87,14 +88,9 @@ class Relocator:
             async with self._slots:
                 await self._blobs.put_blob(move.target_url, b"", **_properties(move))
             return None
-        if not self.is_long(move.source) and self._has_whole_copy:
-            try:
-                await self._whole(move)
-                return None
-            except CopyNotSupportedError:
-                # Put Block From URL is older: where that is missing, too, its own refusal ends the move.
-                self._has_whole_copy = False
-        return await self._in_blocks(move)
+        if self.is_long(move.source) or not self._has_whole_copy:
+            return await self._in_blocks(move)
+        return await self._whole(move)
 
     async def put_own(self, url: SignedUrl, content: bytes, *, overwrite: bool, metadata: Mapping[str, str]) -> None:
         """Write a small blob of this side's own.
@@ -107,17 +103,27 @@ class Relocator:
                 url, content, content_type="application/json", overwrite=overwrite, metadata=metadata
             )
 
-    async def _whole(self, move: Move) -> None:
+    async def _whole(self, move: Move) -> int | None:
         properties = _properties(move)
         md5 = properties.pop("content_md5")
         async with self._slots:
-            await self._copies.put_blob_from_url(
-                move.target_url,
-                move.source_url,
-                source_if_match=move.source.etag,
-                source_content_md5=md5,
-                **properties,
-            )
+            if not move.may_go_on():
+                return 0
+            if self._has_whole_copy:  # the move before may have found out
+                try:
+                    await self._copies.put_blob_from_url(
+                        move.target_url,
+                        move.source_url,
+                        source_if_match=move.source.etag,
+                        source_content_md5=md5,
+                        **properties,
+                    )
+                except CopyNotSupportedError:
+                    # Put Block From URL is older: where that is missing, too, its own refusal ends the move.
+                    self._has_whole_copy = False
+                else:
+                    return None
+        return await self._in_blocks(move)
 
     async def _in_blocks(self, move: Move) -> int | None:
         size = block_size(move.source.size_bytes, self.block_bytes)
@@ -144,19 +150,27 @@ class Relocator:
     async def _stage(self, move: Move, missing: Mapping[str, int], lengths: Mapping[str, int], size: int) -> int:
         """Stage what is missing, in order; how many blocks of it are there now."""
         waiting, done = list(missing.items()), 0
-        while done < len(waiting) and move.may_go_on():
+        while done < len(waiting):
             some = waiting[done : done + self.parallel]
             try:
                 async with asyncio.TaskGroup() as stagings:
-                    for block_id, index in some:
+                    tasks = [
                         stagings.create_task(self._stage_one(move, block_id, index * size, lengths[block_id]))
+                        for block_id, index in some
+                    ]
             except BaseExceptionGroup as group:
                 raise first_of(group) from None
-            done += len(some)
+            staged = sum(1 for _ in takewhile(bool, (task.result() for task in tasks)))
+            done += staged
+            if staged < len(some):
+                break
         return done
 
-    async def _stage_one(self, move: Move, block_id: str, offset: int, length: int) -> None:
+    async def _stage_one(self, move: Move, block_id: str, offset: int, length: int) -> bool:
+        """False: it may not go on, now that it is its turn; other moves may have had theirs for long."""
         async with self._slots:
+            if not move.may_go_on():
+                return False
             await self._copies.put_block_from_url(
                 move.target_url,
                 block_id,
@@ -165,6 +179,7 @@ class Relocator:
                 length=length,
                 source_if_match=move.source.etag,
             )
+        return True
 
 
 def block_size(object_bytes: int, usual: int) -> int:

@@ -2,7 +2,8 @@
 
 Every error that crosses a port is exactly one of transient (the same call may work later, so it is retried with
 back-off) or permanent (it cannot, so its reason reaches both sides of the transfer). Messages are built from typed
-arguments, are safe to log and to send to the other organisation, and never hold a secret or a signed URL.
+arguments, are safe to log, and never hold a secret or a signed URL. What names our own vault, identities, files or
+settings is for our own operator: the other organisation reads `told_outside` in its place.
 
 Every kind of error also says why it happens and what to do about it, in texts that hold nothing of a single case:
 they make up docs/troubleshooting.md and `connector explain`, and our own operator reads them with the message.
@@ -22,6 +23,8 @@ class ConnectorError(Exception):
     """Why it happens, as a clause: no capital, no full stop."""
     remedy: ClassVar[str] = ""
     """What our operator looks at or does, in sentences: which command, which setting."""
+    outward: ClassVar[str] = ""
+    """What the counterparty reads in the message's place, where the message tells of our inside; else empty."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -31,6 +34,16 @@ class ConnectorError(Exception):
     def advice(self) -> str:
         """The remedy, unless the message tells it already. For our own operator, never for the counterparty."""
         return "" if self.remedy in self.message else self.remedy
+
+    @property
+    def told_outside(self) -> str:
+        """What happened, for the counterparty."""
+        return self.outward or self.message
+
+    @property
+    def told_inside(self) -> str:
+        """What our own operator reads beside `told_outside`: the message, where that does not tell it; the advice."""
+        return self.advice if self.told_outside == self.message else f"{self.message} {self.advice}".rstrip()
 
 
 class TransientError(ConnectorError):
@@ -124,6 +137,7 @@ class ConfigurationError(PermanentError):
         "Correct the key that the message names, in the file or in its environment variable (CONNECTOR_TABLE__KEY), "
         "and run `connector config check --config FILE`."
     )
+    outward = "A setting of this connector is missing or wrong; its operator's log tells which."
 
     def __init__(self, *, key: str, problem: str, remedy: str = "") -> None:
         super().__init__(f"{key}: {problem}." + (f" {remedy}" if remedy else ""))
@@ -175,6 +189,7 @@ class SecretNotFoundError(PermanentError):
         "Compare with `connector vault list --config FILE` (mount, folder and namespace count), and store it: "
         "`connector vault set ALIAS --config FILE`."
     )
+    outward = "A secret that this connector needs is not in its vault; its operator's log tells which."
 
     def __init__(self, *, alias: str) -> None:
         super().__init__(f"The vault holds no secret under the alias {alias!r}. Store it there and start again.")
@@ -192,6 +207,7 @@ class VaultForbiddenError(PermanentError):
         "Local vault: check `vault.key_file` or `vault.key_env`. HashiCorp Vault: check the login, and that its "
         "policy allows mount and folder. Azure Key Vault: the identity needs the role Key Vault Secrets Officer."
     )
+    outward = "This connector's vault refuses it a secret; its operator's log tells why."
 
 
 class VaultUnavailableError(TransientError):
@@ -203,6 +219,7 @@ class VaultUnavailableError(TransientError):
         "It is tried again. Check `vault.url`, name resolution, the certificate (`vault.ca_file`) and the vault's own"
         " health; transfers wait meanwhile."
     )
+    outward = "This connector's vault cannot be reached now; its operator's log tells why."
 
 
 class VaultSealedError(VaultUnavailableError):

@@ -24,6 +24,8 @@ class OrphanedSecret:
     alias: str
     reason: str
     """Why nobody does, such as: the transfer has ended."""
+    is_proven: bool = True
+    """Whether our own records show that it is ours and needless. Else it may be somebody else's."""
 
 
 FindOrphans = Callable[[], Awaitable[Sequence[OrphanedSecret]]]
@@ -36,7 +38,7 @@ def looks_every(waiting: timedelta) -> timedelta:
 
 
 class OrphanSweep:
-    """Removes secrets that were orphans at every look for as long as `waiting`.
+    """Removes secrets that were proven orphans at every look for as long as `waiting`; tells the others once.
 
     A secret may be stored before the row that needs it is written, so a new orphan may be none. Since when each has
     been one is remembered in this process alone: a restart begins to wait anew. Several processes may sweep at once.
@@ -48,6 +50,7 @@ class OrphanSweep:
         self._clock = clock
         self._waiting = waiting
         self._orphan_since: dict[str, datetime] = {}
+        self._told: set[str] = set()
 
     async def sweep(self) -> Sequence[OrphanedSecret]:
         """Look once, and remove what has waited long enough; returns that. Failures are told and wait for the next."""
@@ -60,7 +63,17 @@ class OrphanSweep:
             now = self._clock.now()
             self._orphan_since = {orphan.alias: self._orphan_since.get(orphan.alias, now) for orphan in found}
             due = [orphan for orphan in found if now - self._orphan_since[orphan.alias] >= self._waiting]
-            return [orphan for orphan in due if await self._removed(orphan)]
+            self._tell([orphan for orphan in due if not orphan.is_proven])
+            return [orphan for orphan in due if orphan.is_proven and await self._removed(orphan)]
+
+    def _tell(self, doubtful: Sequence[OrphanedSecret]) -> None:
+        for orphan in doubtful:
+            if orphan.alias not in self._told:
+                _log.warning(
+                    "a secret in the vault seems to be nobody's; look at it with `connector vault sweep`",
+                    extra={"alias": orphan.alias, "reason": orphan.reason},
+                )
+        self._told = {orphan.alias for orphan in doubtful}
 
     async def _removed(self, orphan: OrphanedSecret) -> bool:
         facts = {"alias": orphan.alias, "reason": orphan.reason}

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -101,6 +101,8 @@ class VaultEmulator:
         save_state(self._options.data, self._state)
 
     def _routed(self, request: VaultRequest) -> VaultAnswer:
+        if not self._options.namespaces:
+            request = replace(request, namespace="")  # without an Enterprise licence the header means nothing
         system = self._system.get(request.path)
         if system is not None:
             return system()
@@ -134,6 +136,7 @@ class VaultEmulator:
     def _health(self) -> VaultAnswer:
         sealed = self._state.sealed
         body = {"initialized": True, "sealed": sealed, "standby": False, "version": VERSION}
+        body["enterprise"] = bool(self._options.namespaces)
         return VaultAnswer(_SEALED_STATUS if sealed else 200, body)
 
     def _seal_status(self) -> VaultAnswer:

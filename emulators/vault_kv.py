@@ -15,6 +15,7 @@ from emulators.vault_wire import (
     VaultFaultError,
     VaultRequest,
     answer,
+    invalid_path,
     not_found,
     timestamp,
     unsupported,
@@ -80,7 +81,7 @@ class KvEngine:
         area, _, path = inner_path.partition("/")
         handler = self._areas.get(area)
         if handler is None:
-            raise not_found()
+            raise invalid_path()
         return handler(request, secrets, path)
 
     def _data(self, request: VaultRequest, secrets: Secrets, path: str) -> VaultAnswer:

@@ -63,6 +63,8 @@ class Logins:
         return self._tokens.new(namespace=request.namespace, policies=list(self._rules.policies), display_name=name)
 
     def _check_approle(self, request: VaultRequest) -> None:
+        if "role_id" not in request.body:
+            raise VaultFaultError(500, "failed to determine alias name from login request")
         if not _same(request.body.get("role_id"), self._rules.role_id):
             raise VaultFaultError(400, "invalid role or secret ID")
         if not _same(request.body.get("secret_id"), self.secret_id):

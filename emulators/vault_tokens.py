@@ -18,6 +18,7 @@ from emulators.vault_wire import (
     bad_token,
     denied,
     no_route,
+    no_token,
     seconds_of,
     timestamp,
     unsupported,
@@ -98,6 +99,8 @@ class TokenStore:
         Raises:
             VaultFaultError: there is none, or it is unknown, revoked, too old, or one of another namespace.
         """
+        if not request.token:
+            raise no_token()
         token = self._tokens.get(request.token)
         if token is None:
             raise bad_token()

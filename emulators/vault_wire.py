@@ -64,15 +64,29 @@ def denied() -> VaultFaultError:
     return VaultFaultError(403, "1 error occurred:\n\t* permission denied\n\n")
 
 
+def no_token() -> VaultFaultError:
+    """The request carries no token."""
+    return VaultFaultError(403, "permission denied")
+
+
+def invalid_path() -> VaultFaultError:
+    """The engine is one of version 2, and the path does not begin like one of its API."""
+    fault = VaultFaultError(404)
+    fault.answer = answer(warnings=["Invalid path for a versioned K/V secrets engine."], status=404)
+    return fault
+
+
 def bad_token() -> VaultFaultError:
-    """There is no token, or it is unknown, revoked or too old."""
+    """The token is unknown, revoked or too old."""
     return VaultFaultError(403, "2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n")
 
 
-def answer(*, data: Json | None = None, auth: Json | None = None, status: int = 200) -> VaultAnswer:
+def answer(
+    *, data: Json | None = None, auth: Json | None = None, warnings: list[str] | None = None, status: int = 200
+) -> VaultAnswer:
     """The envelope around everything that Vault answers."""
     envelope = {"request_id": str(uuid.uuid4()), "lease_id": "", "renewable": False, "lease_duration": 0}
-    return VaultAnswer(status, {**envelope, "data": data, "wrap_info": None, "warnings": None, "auth": auth})
+    return VaultAnswer(status, {**envelope, "data": data, "wrap_info": None, "warnings": warnings, "auth": auth})
 
 
 def seconds_of(duration: object) -> int:

@@ -7,7 +7,8 @@ from typing import Any, Final, Self
 
 from azure.core.credentials import AccessToken, AccessTokenInfo, TokenRequestOptions
 
-from entra_identity.errors import IdentityRefusedError, identity_errors
+from connector_spi.errors import ConfigurationError
+from entra_identity.errors import IdentityLostError, IdentityRefusedError, identity_errors
 from entra_identity.proofs import OpenedSource, SourceOpener
 
 TOKEN_SECONDS: Final = 30
@@ -36,6 +37,8 @@ class EntraCredential:
         self._retired: list[OpenedSource] = []
         self._opening = asyncio.Lock()
         self._requests: dict[_Request, asyncio.Task[AccessTokenInfo]] = {}
+        self._given: set[tuple[str, ...]] = set()
+        """Scopes that there was a token for: configuration and rights were right once."""
 
     async def get_token_info(self, *scopes: str, options: TokenRequestOptions | None = None) -> AccessTokenInfo:
         """A token for the scopes.
@@ -43,6 +46,7 @@ class EntraCredential:
         Raises:
             IdentityRefusedError, IdentityUnavailableError: as `identity_errors` says.
             ConfigurationError: what proves the identity is missing.
+            IdentityLostError: in the place of both, where there was a token for these scopes before.
         """
         request = (scopes, tuple(sorted((options or {}).items())))
         task = self._requests.get(request)
@@ -100,9 +104,17 @@ class EntraCredential:
         """As `close`."""
 
     async def _limited_token(self, scopes: tuple[str, ...], options: TokenRequestOptions | None) -> AccessTokenInfo:
-        with identity_errors(self.name):
-            async with asyncio.timeout(self._token_seconds):
-                return await self._token(scopes, options)
+        try:
+            with identity_errors(self.name):
+                async with asyncio.timeout(self._token_seconds):
+                    token = await self._token(scopes, options)
+        except (IdentityRefusedError, ConfigurationError) as error:
+            if scopes not in self._given:
+                raise
+            problem = f"it gave tokens before, and now: {error.message.rstrip('.')}"
+            raise IdentityLostError(identity=self.name, problem=problem) from None
+        self._given.add(scopes)
+        return token
 
     async def _token(self, scopes: tuple[str, ...], options: TokenRequestOptions | None) -> AccessTokenInfo:
         opened = await self._current()

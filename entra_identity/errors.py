@@ -51,6 +51,7 @@ class IdentityRefusedError(PermanentError):
         "registration, and renew a client secret that has expired; it is read again without a restart. A managed "
         "identity must be assigned to this host."
     )
+    outward = "This connector's identity gets no access to its own storage or vault; its operator's log tells why."
 
     def __init__(self, *, identity: str, reason: str, aadsts: str | None = None) -> None:
         shown = f"{aadsts}: {reason}" if aadsts else reason
@@ -72,6 +73,7 @@ class IdentityUnavailableError(TransientError):
         "It is tried again by itself. When it lasts, check the way from this host to the identity's authority, and its "
         "ca_file; a managed identity needs the host's own endpoint, which containers are sometimes kept from."
     )
+    outward = "The service that proves this connector's identity cannot be reached now; its operator's log tells why."
 
     def __init__(self, *, identity: str, problem: str, retry_after_seconds: float | None = None) -> None:
         super().__init__(
@@ -79,6 +81,20 @@ class IdentityUnavailableError(TransientError):
             retry_after_seconds=retry_after_seconds,
         )
         self.identity = identity
+
+
+class IdentityLostError(IdentityUnavailableError):
+    """The identity, which got this token before in this process, is refused now: its new proof may not count yet."""
+
+    code = "IdentityLost"
+    cause = (
+        "an identity of `azure_identities` that got tokens until now gets none: its client secret or federated token "
+        "has ended or was exchanged, or a new one is not known everywhere in Entra ID yet"
+    )
+    remedy = (
+        "It is tried again. Look up the AADSTS number of the message; put the new client secret where the identity's "
+        "settings say, from where it is read without a restart. A new one may take some minutes to count."
+    )
 
 
 @contextmanager

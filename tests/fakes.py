@@ -11,7 +11,7 @@ from connector_spi.errors import PeerRefusedError, PeerUnavailableError
 from connector_spi.signaling import DataFlowProgress
 from control_plane.domain.contract_negotiation import ContractNegotiation
 from control_plane.domain.participant import Counterparty
-from control_plane.domain.placement import DestinationAccess, Placement, PlacementPosition, PlacementStage
+from control_plane.domain.placement import DestinationAccess, Placement, PlacementPosition, PlacementStage, TakenBack
 from control_plane.domain.query import QuerySpec
 from control_plane.domain.transfer_process import ProvisionedResource, TransferError, TransferProcess
 from control_plane.ports.completion_evidence import Evidence, Pending
@@ -312,6 +312,7 @@ class FakePlacement(Script):
         self.slices = 1
         self.placed: set[str] = set()
         """Processes of which something is in the client's container."""
+        self.taken_back_from: list[str | None] = []
 
     async def place(self, process: TransferProcess, *, seconds: float) -> PlacementPosition:
         assert process.placement is not None
@@ -322,12 +323,14 @@ class FakePlacement(Script):
         stage = PlacementStage.END if done == self.slices else PlacementStage.OBJECTS
         return PlacementPosition(stage=stage, placed=done)
 
-    async def take_back(self, process: TransferProcess, *, seconds: float) -> bool:
+    async def take_back(self, process: TransferProcess, *, seconds: float) -> TakenBack:
         await self.called("take_back")
+        assert process.placement is not None
+        self.taken_back_from.append(process.placement.taken_back_to)
         if self.count("take_back") < self.slices:
-            return False
+            return TakenBack(is_done=False, continuation=f"page {self.count('take_back')}")
         self.placed.discard(process.id)
-        return True
+        return TakenBack(is_done=True)
 
 
 def unavailable(retry_after_seconds: float | None = None) -> PeerUnavailableError:

@@ -32,9 +32,11 @@ Wait = Annotated[
 def sweep(config: Config, *, remove: Remove = False, wait: Wait = _WAIT_SECONDS, as_json: AsJson = False) -> None:
     """List secrets of transfers that have ended or never were; remove them with --remove.
 
-    A running connector does this by itself once a secret was needless for a day ([transfer] and [data_plane]
-    orphaned_secret_seconds). Only secrets that the planes of this configuration stored are looked at: those that you
-    stored with `connector vault set` stay, and so do those of data planes with a database of their own.
+    A running connector removes by itself what was needless for a day (settings transfer.orphaned_secret_seconds and
+    data_plane.orphaned_secret_seconds), but for secrets that its database does not know: those are told in its log,
+    and removed by this command alone. Read the list first: with the wrong database, or with a vault that two
+    connectors share, they belong to somebody else. What you stored with `connector vault set` stays, and so do the
+    secrets of data planes with a database of their own.
 
     Example: connector vault sweep --config deploy/provider.toml
 

@@ -15,6 +15,7 @@ from azure_storage.receipt_errors import ReceiptForeignError, ReceiptRefusedErro
 from azure_storage.receipt_place import ReceiptPlace, StoragePlace
 from azure_storage.receipt_signature import check_signature, verification_key
 from connector_spi.log_context import redacted
+from control_plane.domain.placement import CheckedReceipt
 from control_plane.domain.transfer_process import TransferError, TransferProcess
 from control_plane.ports.completion_evidence import Arrived, Evidence, Failed, Pending, Refused
 
@@ -89,8 +90,14 @@ class ObjectStorageEvidence:
         self._check_origin(process, marker, ".complete")
         if marker.agreement_id != process.contract_id:
             raise ReceiptForeignError(".complete belongs to another transfer: it names another agreement.")
-        await check_objects(place, marker)
-        return Arrived(object_count=marker.object_count, bytes_total=marker.bytes_total)
+        receipt = CheckedReceipt(
+            manifest_sha256=marker.manifest_sha256,
+            pages=marker.pages,
+            object_count=marker.object_count,
+            bytes_total=marker.bytes_total,
+            newest_at=await check_objects(place, marker),
+        )
+        return Arrived(object_count=marker.object_count, bytes_total=marker.bytes_total, receipt=receipt)
 
     def _check_origin(self, process: TransferProcess, marker: SignedMarker, name: str) -> None:
         """Check that it is a marker of this transfer, by this counterparty.

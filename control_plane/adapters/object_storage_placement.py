@@ -17,22 +17,24 @@ from azure_storage.errors import (
     AuthorizationFailureError,
     ContainerNotFoundError,
     ListingPositionInvalidError,
+    SasExpiredError,
 )
 from azure_storage.folder_contents import FolderContents
 from azure_storage.listed_object import ListedObject
 from azure_storage.markers import COMPLETE
-from azure_storage.placement_record import PLACED_BY_METADATA, placed_by
+from azure_storage.placement_record import mark_of, placed_by
 from azure_storage.relocation import Relocator
 from connector_spi.errors import ConnectorError, TransientError
 from control_plane.adapters.object_storage_provisioner import NothingProvisionedError
 from control_plane.adapters.placement_slice import PlacementSlice
 from control_plane.adapters.placement_walk import PlacementWalk
-from control_plane.domain.placement import Placement, PlacementPosition
+from control_plane.adapters.staged_receipt import StagedReceipt
+from control_plane.domain.placement import Placement, PlacementPosition, TakenBack
 from control_plane.domain.transfer_process import ProvisionedResource, TransferProcess
 
 _TOKEN_SECONDS: Final = 900.0
 _DELETED_AT_ONCE: Final = 16
-_REFUSED: Final = (AuthenticationFailedError, AuthorizationFailureError)
+_REFUSED: Final = (AuthenticationFailedError, AuthorizationFailureError, SasExpiredError)
 
 
 class ObjectStoragePlacement:
@@ -48,42 +50,53 @@ class ObjectStoragePlacement:
         self._with_tags = with_tags
 
     async def place(self, process: TransferProcess, *, seconds: float) -> PlacementPosition:
-        """See the port. A key that was rotated meanwhile is read anew, once."""
+        """See the port. A key that was rotated meanwhile is read anew, and what has expired is signed anew, once."""
         try:
             return await self._place(process, seconds)
         except _REFUSED:
             self._storage.forget_key(process.data_destination.get("account"))
         return await self._place(process, seconds)
 
-    async def take_back(self, process: TransferProcess, *, seconds: float) -> bool:
+    async def take_back(self, process: TransferProcess, *, seconds: float) -> TakenBack:
         """See the port."""
         if process.placement is None or process.placement.position is None:
-            return True
+            return TakenBack(is_done=True)
         ends_at = time.monotonic() + seconds
         made, placement = _plan(process)
         target, mark = self._folder(process, made, placement.container), _mark(process)
         try:
             complete = await target.find(COMPLETE)
-            if complete is not None and _has(mark, complete):
-                return True
-            listed = self._storage.list_pages(
-                target.account, target.container, prefix=target.root, key_name=target.key_name
-            )
-            async for page in listed:
-                ours = [found for found in page.objects if _has(mark, found)]
-                for at in range(0, len(ours), _DELETED_AT_ONCE):
-                    if time.monotonic() >= ends_at:
-                        return False
-                    await self._delete(target, ours[at : at + _DELETED_AT_ONCE])
+            if complete is not None and _has(mark, complete, target):
+                return TakenBack(is_done=True)
+            return await self._take_back(target, mark, placement.taken_back_to, ends_at)
         except ContainerNotFoundError:
-            return True
-        return True
+            return TakenBack(is_done=True)
+        except ListingPositionInvalidError:
+            return TakenBack(is_done=False)
+
+    async def _take_back(
+        self, target: FolderContents, mark: str, continuation: str | None, ends_at: float
+    ) -> TakenBack:
+        listed = self._storage.list_pages(
+            target.account, target.container, prefix=target.root, continuation=continuation, key_name=target.key_name
+        )
+        async for page in listed:
+            ours = [found for found in page.objects if _has(mark, found, target)]
+            for at in range(0, len(ours), _DELETED_AT_ONCE):
+                if time.monotonic() >= ends_at:
+                    return TakenBack(is_done=False, continuation=continuation)
+                await self._delete(target, ours[at : at + _DELETED_AT_ONCE])
+            continuation = page.next_continuation
+            if continuation is not None and time.monotonic() >= ends_at:
+                return TakenBack(is_done=False, continuation=continuation)
+        return TakenBack(is_done=True)
 
     async def _place(self, process: TransferProcess, seconds: float) -> PlacementPosition:
         made, placement = _plan(process)
         start = placement.position or PlacementPosition()
         work = await self._slice(process, made, placement, seconds)
-        walk = PlacementWalk(work, process.id, start, self._with_tags)
+        receipt = StagedReceipt(work.staging, placement.receipt, work.mark)
+        walk = PlacementWalk(work, process.id, start, receipt, self._with_tags)
         if start == PlacementPosition():
             await walk.check_folder()
         try:
@@ -155,5 +168,5 @@ def _mark(process: TransferProcess) -> str:
     return placed_by(process.id, process.nonce)
 
 
-def _has(mark: str, found: ListedObject) -> bool:
-    return found.metadata.get(PLACED_BY_METADATA) == mark
+def _has(mark: str, found: ListedObject, folder: FolderContents) -> bool:
+    return mark_of(found.metadata, found.name.removeprefix(folder.root)) == mark

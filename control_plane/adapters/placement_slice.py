@@ -1,7 +1,6 @@
 """PlacementSlice: places single objects of one transfer, for a few seconds, under the rule that the client chose."""
 
 import asyncio
-import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from azure_storage.errors import BlobAlreadyExistsError, BlobLeasedError
 from azure_storage.folder_contents import FolderContents
 from azure_storage.listed_object import ListedObject
 from azure_storage.object_names import destination_name
-from azure_storage.placement_record import PLACED_BY_METADATA
+from azure_storage.placement_record import PLACED_AS_METADATA, PLACED_BY_METADATA, mark_of, name_digest
 from azure_storage.relocation import Move, Relocator
 from azure_storage.sas import SasToken, SignedUrl
 from connector_spi.errors import ConnectorError
@@ -77,8 +76,8 @@ class PlacementSlice:
 
     def is_ours(self, found: ListedObject, name: str | None = None) -> bool:
         """Whether this transfer placed it; with a name: as the object of that name in the staging container."""
-        return found.metadata.get(PLACED_BY_METADATA) == self.mark and (
-            name is None or found.metadata.get(PLACED_FROM_METADATA) == _digest(name)
+        return mark_of(found.metadata, found.name.removeprefix(self.target.root)) == self.mark and (
+            name is None or found.metadata.get(PLACED_FROM_METADATA) == name_digest(name)
         )
 
     async def place_all(self, sources: Sequence[ListedObject], rule: IfExists) -> list[Outcome | ConnectorError]:
@@ -89,7 +88,7 @@ class PlacementSlice:
 
     async def put_record(self, name: str, content: bytes) -> bool:
         """Write a page of this side's own, again if need be; False when the name is somebody else's."""
-        url, metadata = self._target_url(name), self._marks(name)
+        url, metadata = self._target_url(name), self._marks(name, name)
         try:
             await self.relocator.put_own(url, content, overwrite=False, metadata=metadata)
         except BlobAlreadyExistsError:
@@ -149,8 +148,9 @@ class PlacementSlice:
             source=source,
             source_url=self.read.applied_to(url),
             target_url=self._target_url(wanted),
-            metadata=self._marks(name),
-            nonce=self.nonce,
+            metadata=self._marks(name, wanted),
+            # Blocks of another source, or of an older version of this one, are not taken for blocks of this move.
+            nonce=name_digest(f"{self.nonce} {name} {source.etag}"),
             staged=partial(
                 target.storage.blobs.staged_blocks, target.account, target.container, whole, key_name=target.key_name
             ),
@@ -161,8 +161,12 @@ class PlacementSlice:
         whole = self.target.root + name
         return self.write.applied_to(self.endpoints.blob_url(self.target.account, self.target.container, whole))
 
-    def _marks(self, name: str) -> Mapping[str, str]:
-        return {PLACED_BY_METADATA: self.mark, PLACED_FROM_METADATA: _digest(name)}
+    def _marks(self, name: str, wanted: str) -> Mapping[str, str]:
+        return {
+            PLACED_BY_METADATA: self.mark,
+            PLACED_FROM_METADATA: name_digest(name),
+            PLACED_AS_METADATA: name_digest(wanted),
+        }
 
 
 def other_names(name: str, nonce: str) -> Iterator[str]:
@@ -174,7 +178,3 @@ def other_names(name: str, nonce: str) -> Iterator[str]:
     for number in range(1, _OTHER_NAMES + 1):
         addition = nonce[:_SHOWN_OF_NONCE] + (f"-{number}" if number > 1 else "")
         yield f"{folder}{slash}{stem}.{addition}{dot}{extension}"
-
-
-def _digest(name: str) -> str:
-    return hashlib.sha256(name.encode()).hexdigest()[:32]

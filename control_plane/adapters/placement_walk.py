@@ -8,6 +8,7 @@ from typing import Final
 from azure_storage.containers import Tags
 from azure_storage.listed_object import ListedObject, ListedPage
 from azure_storage.markers import COMPLETE, MANIFEST_FOLDER, is_marker
+from azure_storage.object_names import destination_name
 from azure_storage.placement_record import (
     PLACEMENT,
     PLACEMENT_PAGE_LINES,
@@ -16,23 +17,16 @@ from azure_storage.placement_record import (
     placement_page,
     placement_page_name,
 )
-from azure_storage.receipt_check import read_complete
-from azure_storage.receipt_place import StoragePlace
 from connector_spi.errors import ConnectorError, PermanentError
 from control_plane.adapters.existing_container import folder_taken
 from control_plane.adapters.placement_slice import Outcome, PlacementSlice, Result
+from control_plane.adapters.staged_receipt import StagedReceipt
 from control_plane.domain.placement import IfExists, PlacementPosition, PlacementStage
-from control_plane.ports.placement import (
-    DestinationFolderTakenError,
-    DestinationObjectsExistError,
-    StagingAlteredError,
-)
+from control_plane.ports.placement import DestinationFolderTakenError, DestinationObjectsExistError
 
 AT_ONCE: Final = 100
 """Objects between two positions; how many requests are under way is the relocator's to say."""
 _NAMED: Final = 5
-_RECORDS: Final = f"{MANIFEST_FOLDER}/placement"
-"""The record is this side's; what a provider writes under its names is left behind."""
 
 
 @dataclass(slots=True)
@@ -45,6 +39,7 @@ class PlacementWalk:
     work: PlacementSlice
     process_id: str
     position: PlacementPosition
+    receipt: StagedReceipt
     with_tags: bool
     _page: ListedPage | None = None
     _elsewhere: list[PlacementEntry] = field(default_factory=list)
@@ -66,6 +61,9 @@ class PlacementWalk:
         objects = [found for found in page.objects if self._is_of_stage(found)]
         some = objects[self.position.in_page : self.position.in_page + AT_ONCE]
         is_data = self.position.stage is PlacementStage.OBJECTS
+        if is_data:
+            self._check_names(some)
+            self.receipt.check_objects(some)
         found = await self.work.place_all(some, self.work.if_exists if is_data else IfExists.REFUSE)
         outcomes = [outcome for outcome in found if isinstance(outcome, Outcome)]
         self._refuse_taken(outcomes, is_data=is_data)
@@ -103,13 +101,21 @@ class PlacementWalk:
                 tags=Tags.IF_PERMITTED if self.with_tags else Tags.LEAVE_OUT,
             )
             self._page = await anext(pages)
+            if self.position.stage is PlacementStage.MANIFEST:
+                # After the listing: what is placed is what was listed, for its ETags are conditions.
+                await self.receipt.check_pages()
         return self._page
 
     def _is_of_stage(self, found: ListedObject) -> bool:
         name = found.name.removeprefix(self.work.staging.root)
         if self.position.stage is PlacementStage.OBJECTS:
             return not is_marker(name)
-        return not name.startswith(_RECORDS)
+        return self.receipt.is_page(name)
+
+    def _check_names(self, objects: Sequence[ListedObject]) -> None:
+        """Check that the names may be written in the client's container: a provider chose them."""
+        for found in objects:
+            destination_name(self.work.target.folder, found.name.removeprefix(self.work.staging.root))
 
     def _count(self, outcomes: list[Outcome]) -> None:
         root, position = self.work.staging.root, self.position
@@ -146,7 +152,7 @@ class PlacementWalk:
         """To the next page or stage; nothing has moved if that fails, for counts must never be made twice."""
         stage = self.position.stage
         if page.next_continuation is None and stage is PlacementStage.OBJECTS:
-            await self._check_counts()
+            await self.receipt.check_counts(self.position)
             await self.save_record()
             stage = PlacementStage.MANIFEST
         elif page.next_continuation is None:
@@ -155,19 +161,6 @@ class PlacementWalk:
             stage = PlacementStage.END
         self._page = None
         self.position = replace(self.position, stage=stage, continuation=page.next_continuation, in_page=0)
-
-    async def _check_counts(self) -> None:
-        """Compare what was found with what the receipt counts: the provider's signature may have outlived its end."""
-        place = self.work.staging
-        receipt = StoragePlace(
-            place.storage, place.account, place.container, folder=place.folder, key_name=place.key_name
-        )
-        marker, done = await read_complete(receipt), self.position
-        if marker is not None and (marker.object_count, marker.bytes_total) != (done.objects_done, done.bytes_done):
-            raise StagingAlteredError(
-                f"The staging container {place.account}/{place.container} holds {done.objects_done} objects of "
-                f"{done.bytes_done} bytes, and its receipt counts {marker.object_count} of {marker.bytes_total}."
-            )
 
     async def _finish(self) -> bool:
         """The record's root, then `.complete`, which a provider that writes no receipts has not left."""
@@ -184,6 +177,7 @@ class PlacementWalk:
         if not await self.work.put_record(PLACEMENT, record.to_bytes()):
             raise self._taken(PLACEMENT)
         complete = await self.work.staging.find(COMPLETE)
+        await self.receipt.check_complete()
         if complete is None:
             return True
         found = await self.work.place_all([complete], IfExists.REFUSE)

@@ -11,7 +11,14 @@ from connector_spi.errors import InvalidInputError
 from connector_spi.signaling import DataFlowProgress
 from control_plane.domain.contract_agreement import ContractAgreement
 from control_plane.domain.data_plane_registration import CallerCredentials
-from control_plane.domain.placement import DestinationAccess, IfExists, Placement, PlacementPosition, PlacementStage
+from control_plane.domain.placement import (
+    CheckedReceipt,
+    DestinationAccess,
+    IfExists,
+    Placement,
+    PlacementPosition,
+    PlacementStage,
+)
 from control_plane.domain.policy import Policy
 from control_plane.domain.query import Criterion
 from control_plane.domain.transfer_process import ProvisionedResource, TransferError
@@ -96,15 +103,19 @@ def _encode_placement(placement: Placement) -> dict[str, Any]:
         "container": placement.container,
         "if_exists": placement.if_exists.value,
         "position": None if position is None else {**asdict(position), "stage": position.stage.value},
+        "receipt": placement.receipt and placement.receipt.document,
+        "taken_back_to": placement.taken_back_to,
     }
 
 
 def _decode_placement(document: Mapping[str, Any]) -> Placement:
-    position = document["position"]
+    position, receipt = document["position"], document.get("receipt")
     return Placement(
         container=document["container"],
         if_exists=IfExists(document["if_exists"]),
         position=position and PlacementPosition(**{**position, "stage": PlacementStage(position["stage"])}),
+        receipt=receipt and CheckedReceipt.of_document(receipt),
+        taken_back_to=document.get("taken_back_to"),
     )
 
 

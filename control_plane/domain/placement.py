@@ -1,8 +1,10 @@
 """Placement: how the data of a transfer comes into a container that the client has already."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final, Self
 
 ACCESS: Final = "access"
 IF_EXISTS: Final = "ifExists"
@@ -74,6 +76,38 @@ class PlacementPosition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TakenBack:
+    """How far taking back is."""
+
+    is_done: bool
+    continuation: str | None = None
+    """The page of the client's folder from which it goes on; None: the first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedReceipt:
+    """What the receipt in the staging container said when it was checked. The provider may write there after that."""
+
+    manifest_sha256: str
+    pages: int
+    object_count: int
+    bytes_total: int
+    newest_at: datetime | None = None
+    """When the last of the objects was written, by the storage service's clock; None: there were none."""
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """Its parts, as rows and inbox notes hold them."""
+        return {**asdict(self), "newest_at": self.newest_at and self.newest_at.isoformat()}
+
+    @classmethod
+    def of_document(cls, document: Mapping[str, Any]) -> Self:
+        """From its parts."""
+        newest_at = document["newest_at"]
+        return cls(**{**document, "newest_at": newest_at and datetime.fromisoformat(newest_at)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
     """Where the client wants the data."""
 
@@ -82,3 +116,7 @@ class Placement:
     if_exists: IfExists = IfExists.REFUSE
     position: PlacementPosition | None = field(default=None)
     """None: the evidence that everything is in the staging container has not been seen."""
+    receipt: CheckedReceipt | None = None
+    """None: not checked yet, or the provider writes none."""
+    taken_back_to: str | None = None
+    """While it is taken back: the page of the client's folder from which that goes on; None: the first."""

@@ -23,6 +23,7 @@ class SealedAddressError(PermanentError):
         "Somebody wrote under an alias of the connector. Give it a vault, mount or folder of its own, and start a new"
         " transfer."
     )
+    outward = "The data address that this connector had kept is damaged; its operator's log tells more."
 
 
 def sealed(address: DataAddress) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from connector_spi.data_address import DataAddress
 from connector_spi.signaling import DataFlowProgress
-from control_plane.domain.placement import DestinationAccess, Placement, PlacementPosition
+from control_plane.domain.placement import CheckedReceipt, DestinationAccess, Placement, PlacementPosition
 
 
 class TransferProcessType(StrEnum):
@@ -295,6 +295,20 @@ class TransferProcess:
         if self.provisioned is None or self.provisioned.placement is None:
             return self
         placement = replace(self.provisioned.placement, position=position)
+        return replace(self, provisioned=replace(self.provisioned, placement=placement))
+
+    def taken_back_to(self, continuation: str | None) -> "TransferProcess":
+        """The process with its placement taken back up to there; itself where nothing is placed."""
+        if self.provisioned is None or self.placement is None:
+            return self
+        placement = replace(self.placement, taken_back_to=continuation)
+        return replace(self, provisioned=replace(self.provisioned, placement=placement))
+
+    def with_arrival(self, receipt: CheckedReceipt | None) -> "TransferProcess":
+        """The process with its placement at the beginning; itself where nothing is placed, or placing has begun."""
+        if self.provisioned is None or self.placement is None or self.placement.position is not None:
+            return self
+        placement = replace(self.placement, position=PlacementPosition(), receipt=receipt)
         return replace(self, provisioned=replace(self.provisioned, placement=placement))
 
     def with_deadline(self, seconds: float) -> "TransferProcess":

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from connector_spi.signaling import DataFlowProgress
+from control_plane.domain.placement import CheckedReceipt
 from control_plane.domain.transfer_process import TransferError, TransferProcess
 
 
@@ -18,6 +19,8 @@ class Arrived:
 
     object_count: int
     bytes_total: int
+    receipt: CheckedReceipt | None = None
+    """What was checked, for placements."""
 
     @property
     def progress(self) -> DataFlowProgress:

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from connector_spi.errors import PermanentError
-from control_plane.domain.placement import PlacementPosition
+from control_plane.domain.placement import PlacementPosition, TakenBack
 from control_plane.domain.transfer_process import TransferProcess
 
 
@@ -50,8 +50,8 @@ class DestinationPlacement(Protocol):
         """
         ...
 
-    async def take_back(self, process: TransferProcess, *, seconds: float) -> bool:
-        """Delete what this process has placed, unless all of it is; True when nothing is left to be deleted.
+    async def take_back(self, process: TransferProcess, *, seconds: float) -> TakenBack:
+        """Delete what this process has placed, unless all of it is. Goes on where `taken_back_to` says.
 
         Only objects that carry the process's mark are deleted, and only as they are when that is read.
         """

@@ -7,15 +7,12 @@ from typing import Final
 from fastapi.responses import JSONResponse
 
 from connector_spi.errors import (
-    ConfigurationError,
     ConflictError,
     ConnectorError,
     InvalidInputError,
     NotFoundError,
-    SecretNotFoundError,
     TransientError,
     UnauthenticatedError,
-    VaultForbiddenError,
 )
 from connector_spi.json_body import BodyTooLargeError
 from connector_spi.log_context import redacted
@@ -45,9 +42,6 @@ _STATUS: Final[tuple[tuple[type[ConnectorError], int], ...]] = (
     (ConflictError, 400),
     (TooManyRenewalsError, 429),
     (TransientError, _UNAVAILABLE),
-    (SecretNotFoundError, _INTERNAL),
-    (VaultForbiddenError, _INTERNAL),
-    (ConfigurationError, _INTERNAL),
     (ConnectorError, 400),
 )
 """The first row that fits counts: the general ones come last."""
@@ -69,6 +63,8 @@ class ProcessIds:
 
 def status_of(error: ConnectorError) -> int:
     """The HTTP status of an error."""
+    if error.outward and not isinstance(error, TransientError):
+        return _INTERNAL  # of this connector's inside: nothing that the caller sent is wrong
     return next(status for kind, status in _STATUS if isinstance(error, kind))
 
 

@@ -11,7 +11,7 @@ from connector_spi.clock import Clock
 from connector_spi.errors import PeerRefusedError, PeerUnavailableError, TransientError
 from connector_spi.signaling import DataFlowState
 from control_plane.domain.completion_proof import CompletionProof, completion_proof
-from control_plane.domain.placement import PlacementPosition
+from control_plane.domain.placement import CheckedReceipt, PlacementPosition
 from control_plane.domain.transfer_process import (
     ResourcePhase,
     TransferError,
@@ -214,11 +214,11 @@ class ConsumerActs:
                 pass
         return self._arrived(process)
 
-    def _arrived(self, process: TransferProcess) -> TransferProcess:
+    def _arrived(self, process: TransferProcess, receipt: CheckedReceipt | None = None) -> TransferProcess:
         now = self._clock.now()
         if process.placement is None:
             return fire(process, _E.FINISH_COMPLETION, at=now)
-        return fire(process.placed_up_to(PlacementPosition()), _E.ARRIVE, at=now)
+        return fire(process.with_arrival(receipt), _E.ARRIVE, at=now)
 
     async def _placed(self, process: TransferProcess) -> TransferProcess:
         if process.placement is not None and process.placement.position == PlacementPosition():
@@ -234,7 +234,7 @@ class ConsumerActs:
                 return fire(process.failed_with(error), _E.TERMINATE, at=self._clock.now())
             case Arrived() as arrived:
                 await self._processes.record_progress(process.id, arrived.progress)
-        return self._arrived(process)
+                return self._arrived(process, arrived.receipt)
 
     async def terminate(self, process: TransferProcess) -> TransferProcess:
         """Stop the flow, and tell the provider, if it ever heard of the transfer.
@@ -270,16 +270,16 @@ class ConsumerActs:
         door = self._doors.of(process)
         await door.revoke(process)
         if process.placement is not None:
-            if not await self._staged.settle(process):
-                return process
+            if unsettled := await self._staged.settle(process):
+                return unsettled
             await door.remove(replace(process, secret_alias=None))
         process = await self._end_told(process)
         return fire_resource(replace(process, secret_alias=None), ResourceEvent.FINISH_REVOKING, at=self._clock.now())
 
     async def deprovision(self, process: TransferProcess) -> TransferProcess:
         """Remove what this transfer created."""
-        if process.placement is not None and not await self._staged.settle(process):
-            return process
+        if process.placement is not None and (unsettled := await self._staged.settle(process)):
+            return unsettled
         await self._doors.of(process).remove(process)
         process = replace(await self._end_told(process), secret_alias=None)
         return fire_resource(process, ResourceEvent.FINISH_DEPROVISIONING, at=self._clock.now())

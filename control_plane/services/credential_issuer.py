@@ -75,7 +75,7 @@ class CredentialIssuer:
         door = self._doors.of(process)
         renewed = await door.renew(process)
         now = await self._processes.find(process.id)
-        if now is None or now.is_outcome:
+        if now is None or now.is_outcome or _is_being_placed(now):
             await door.revoke(process)
             raise RenewalRefusedError(f"Transfer {process.id!r} has ended: no credential is needed any more.")
         return renewed
@@ -90,3 +90,8 @@ class CredentialIssuer:
                 field="providerPid", value=provider_pid, problem="is not the counterpart of this process"
             )
         return process
+
+
+def _is_being_placed(process: TransferProcess) -> bool:
+    """Whether everything has arrived, and nothing may be written beside it any more."""
+    return process.placement is not None and process.placement.position is not None

@@ -185,9 +185,13 @@ class DataPlaneDoor:
         try:
             address = (await self._data_flows.renew_credential(process)).data_address
         except PeerRefusedError as error:
-            raise RenewalRefusedError(error.message) from error
+            _log.warning(
+                "our data plane does not renew a destination's credential",
+                extra={"transfer_process_id": process.id, "reason": error.message},
+            )
+            raise RenewalRefusedError("The data plane of the destination does not renew its credential.") from error
         if address is None or not address.get(SECRET):
-            raise RenewalRefusedError(f"The data plane {process.data_plane_id!r} named no credential.")
+            raise RenewalRefusedError("The data plane of the destination named no credential.")
         await self._addresses.keep(process, address)
         return RenewedSecret(address.get(SECRET))
 

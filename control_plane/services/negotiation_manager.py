@@ -104,9 +104,9 @@ class ContractNegotiationManager:
         return negotiation.retried_at(self._patience.backoff.next_attempt(negotiation.attempt, error, now), now)
 
     def _failed(self, negotiation: ContractNegotiation, error: PermanentError) -> ContractNegotiation:
-        reason = redacted(error.message)
-        _log.error("an attempt failed for good", extra={"state": negotiation.state.name, "error": reason})
-        return ended(negotiation, error.code, reason, at=self._clock.now())
+        facts = {"state": negotiation.state.name, "code": error.code, "error": redacted(error.message)}
+        _log.error("an attempt failed for good", extra=facts)
+        return ended(negotiation, error.code, redacted(error.told_outside), at=self._clock.now())
 
     def _expired(self, negotiation: ContractNegotiation, now: datetime) -> ContractNegotiation:
         if negotiation.is_outcome or negotiation.deadline_at is None or negotiation.deadline_at > now:

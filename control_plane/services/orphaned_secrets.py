@@ -1,7 +1,8 @@
 """OrphanedSecrets: what the control plane has put into the vault, and nobody needs any more.
 
-Its aliases are told by their form alone, so control planes with databases of their own need vaults, or folders of a
-vault, of their own.
+Its aliases are told by their form. One that no row of our database knows may be that of another control plane, which
+shares the vault against the rules, or our database may be the wrong one: that is for an operator to decide. A row is
+written before the secret of its transfer, so a crash alone leaves none like that.
 """
 
 import re
@@ -12,7 +13,7 @@ from connector_spi.orphan_sweep import OrphanedSecret
 from connector_spi.vault import Vault
 from control_plane.domain.data_plane_registration import DataPlaneRegistration
 from control_plane.domain.query import QuerySpec
-from control_plane.domain.transfer_process import ResourcePhase, TransferProcess, data_address_alias
+from control_plane.domain.transfer_process import ResourcePhase, data_address_alias
 from control_plane.ports.stores import Stores
 
 _PAGE: Final = 200
@@ -44,9 +45,11 @@ class OrphanedSecrets:
         for alias in await self._vault.aliases("transfer-process-"):
             if (own := _OF_TRANSFER.fullmatch(alias)) is None:
                 continue
-            reason = _reason(await self._processes.find(own[1]))
-            if reason:
-                found.append(OrphanedSecret(alias, reason))
+            process = await self._processes.find(own[1])
+            if process is None:
+                found.append(OrphanedSecret(alias, "there is no such transfer", is_proven=False))
+            elif process.is_outcome and process.resources in _SETTLED:
+                found.append(OrphanedSecret(alias, f"the transfer has ended ({process.state.name})"))
         return found
 
     async def _of_data_planes(self) -> list[OrphanedSecret]:
@@ -54,7 +57,8 @@ class OrphanedSecrets:
         if not aliases:
             return []
         used = {known.credentials.secret_alias async for known in self._known() if known.credentials is not None}
-        return [OrphanedSecret(alias, "no registered data plane has it") for alias in aliases if alias not in used]
+        orphans = [alias for alias in aliases if alias not in used]
+        return [OrphanedSecret(alias, "no registered data plane has it", is_proven=False) for alias in orphans]
 
     async def _known(self) -> AsyncIterator[DataPlaneRegistration]:
         offset = 0
@@ -62,12 +66,3 @@ class OrphanedSecrets:
             for registration in page:
                 yield registration
             offset += len(page)
-
-
-def _reason(process: TransferProcess | None) -> str:
-    """Why the transfer needs no secret; empty when it may."""
-    if process is None:
-        return "there is no such transfer"
-    if process.is_outcome and process.resources in _SETTLED:
-        return f"the transfer has ended ({process.state.name})"
-    return ""

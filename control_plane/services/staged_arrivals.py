@@ -43,12 +43,16 @@ class StagedArrivals:
         )
         return fire(process, TransferEvent.FINISH_COMPLETION, at=now)
 
-    async def settle(self, process: TransferProcess) -> bool:
-        """After the outcome: take back what a transfer that did not complete has placed. False: there is more of it.
+    async def settle(self, process: TransferProcess) -> TransferProcess | None:
+        """After the outcome: take back what a transfer that did not complete has placed.
+
+        Returns:
+            The process, when there is more of that; else None.
 
         Raises:
             TransientError, PermanentError: as for DestinationPlacement.
         """
         if process.state is TransferProcessState.COMPLETED:
-            return True
-        return await self._placement.take_back(process, seconds=self._slice_seconds)
+            return None
+        taken = await self._placement.take_back(process, seconds=self._slice_seconds)
+        return None if taken.is_done else process.taken_back_to(taken.continuation)

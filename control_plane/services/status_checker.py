@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from connector_spi.clock import Clock
 from connector_spi.errors import InvalidTransitionError, PermanentError, StoreUnavailableError, TransientError
@@ -22,7 +22,7 @@ from control_plane.domain.transfer_state_machine import TransferEvent
 from control_plane.ports.completion_evidence import Arrived, CompletionEvidence, Failed, Pending, Refused
 from control_plane.ports.dataspace_client import DataspaceClient
 from control_plane.ports.stores import TransferProcessStore
-from control_plane.services.transfer_inbox import accepting
+from control_plane.services.transfer_inbox import RECEIPT, accepting
 
 _log = logging.getLogger(__name__)
 
@@ -117,7 +117,7 @@ class StatusChecker:
         try:
             match await self._evidence.look(process) if leaves_marker(process) else Pending():
                 case Arrived() as arrived:
-                    await self._note_arrival(process)
+                    await self._note_arrival(process, arrived)
                     await self._processes.record_progress(process.id, arrived.progress)
                 case Failed(error):
                     await self._note_failure(process, TransferEvent.TERMINATE_BY_COUNTERPARTY, error)
@@ -148,19 +148,20 @@ class StatusChecker:
         if progress is not None and progress != process.progress:
             await self._processes.record_progress(process.id, progress)
 
-    async def _note_arrival(self, process: TransferProcess) -> None:
+    async def _note_arrival(self, process: TransferProcess, arrived: Arrived) -> None:
         # Data that is there proves that the transfer had started, should the start message have been lost.
         staged = process.placement is not None
         events = [TransferEvent.ARRIVE if staged else TransferEvent.COMPLETE_BY_EVIDENCE]
         if process.state is TransferProcessState.REQUESTED:
             events.insert(0, TransferEvent.START)
+        checked = {RECEIPT: arrived.receipt.document} if staged and arrived.receipt else {}
         for event in events:
-            await self._append(process, event, {})
+            await self._append(process, event, checked if event is TransferEvent.ARRIVE else {})
 
     async def _note_failure(self, process: TransferProcess, event: TransferEvent, error: TransferError) -> None:
         await self._append(process, event, error.document)
 
-    async def _append(self, process: TransferProcess, event: TransferEvent, payload: dict[str, str]) -> None:
+    async def _append(self, process: TransferProcess, event: TransferEvent, payload: dict[str, Any]) -> None:
         note = InboxMessage(
             id=f"evidence-{event.value}", kind=event.value, payload=payload, received_at=self._clock.now()
         )

@@ -9,7 +9,7 @@ from typing import Any, Final
 from connector_spi.data_address import DataAddress
 from connector_spi.errors import InvalidTransitionError
 from control_plane.domain.inbox import WAKE, InboxMessage, counterparty_first, heard
-from control_plane.domain.placement import PlacementPosition
+from control_plane.domain.placement import CheckedReceipt
 from control_plane.domain.transfer_process import (
     ResourcePhase,
     TransferError,
@@ -31,6 +31,8 @@ _log = logging.getLogger(__name__)
 
 PREPARED_DESTINATION: Final = "preparedDestination"
 """Member of a message's payload: what may be shown of the destination that a data plane prepared."""
+RECEIPT: Final = "receipt"
+"""Member of the payload of ARRIVE: what was checked."""
 _PAUSES: Final = frozenset({TransferEvent.SUSPEND, TransferEvent.SUSPEND_BY_COUNTERPARTY})
 _PAUSED: Final = frozenset(
     {TransferProcessState.SUSPENDING, TransferProcessState.SUSPENDING_REQUESTED, TransferProcessState.SUSPENDED}
@@ -145,8 +147,9 @@ def _fired(
         process = replace(process, error=_reason(event, payload))
     if payload.get("correlationId") and process.correlation_id is None:
         process = replace(process, correlation_id=str(payload["correlationId"]))
-    if event is TransferEvent.ARRIVE and process.placement is not None and process.placement.position is None:
-        process = process.placed_up_to(PlacementPosition())
+    if event is TransferEvent.ARRIVE:
+        checked = payload.get(RECEIPT)
+        process = process.with_arrival(CheckedReceipt.of_document(checked) if checked else None)
     if prepared := payload.get(PREPARED_DESTINATION):
         process = replace(process, data_destination=DataAddress(prepared["type"], prepared["properties"]))
     return fire(process, event, at=now)

@@ -122,7 +122,9 @@ class TransferProcessManager:
             _log.warning("what the transfer holds cannot be removed now", extra=facts)
             return process.retried_at(self._patience.cleanup_backoff.next_attempt(process.attempt, error, now), now)
         _log.error("an attempt failed for good", extra=facts)
-        reason = TransferError(code=error.code, message=redacted(error.message), remedy=error.advice)
+        reason = TransferError(
+            code=error.code, message=redacted(error.told_outside), remedy=redacted(error.told_inside)
+        )
         process = process.failed_with(reason)
         return _ended(process, now)
 

@@ -129,17 +129,18 @@ class WriteCredential:
                 self._failed("the control plane gave the same signature again", wait=_ASKED_AGAIN_AFTER)
         except TransientError as error:
             wish = timedelta(seconds=error.retry_after_seconds or 0)
-            self._failed(error.message, wait=max(wish, _ASKED_AGAIN_AFTER))
+            self._failed(error.told_outside, wait=max(wish, _ASKED_AGAIN_AFTER), detail=error.message)
         except PermanentError as error:
-            self._not_to_be_had = error.message
+            self._not_to_be_had = error.told_outside
             _log.warning("the destination's signature cannot be renewed", extra={"reason": error.message})
 
-    def _failed(self, trouble: str, *, wait: timedelta) -> None:
+    def _failed(self, trouble: str, *, wait: timedelta, detail: str = "") -> None:
+        """`trouble` may reach the counterparty; `detail` is for the log."""
         now = self._clock.now()
         self._trouble = trouble
         self._troubled_since = self._troubled_since or now
         self._ask_again_at = now + wait * random.uniform(1.0, 1.25)  # noqa: S311 - jitter, not a secret
-        _log.warning("the destination's signature was not renewed yet", extra={"reason": trouble})
+        _log.warning("the destination's signature was not renewed yet", extra={"reason": detail or trouble})
 
     async def _stored(self) -> SasToken:
         """What the vault holds now: the control plane puts a newer one there, under the same alias."""

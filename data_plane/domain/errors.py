@@ -46,6 +46,7 @@ class PluginBrokenError(PermanentError):
         "Read the reason in the message, install what it lacks into the data plane's environment, and start again; "
         "`data_plane.plugins` holds its settings."
     )
+    outward = "A plug-in of this data plane could not be loaded; its operator's log tells why."
 
     def __init__(self, *, direction: str, address_type: str, reason: str) -> None:
         super().__init__(f"The {direction} for the address type {address_type!r} could not be loaded: {reason}")
@@ -145,9 +146,18 @@ class NoProgressError(PermanentError):
         "`data_plane.no_progress_seconds` says how long is waited."
     )
 
-    def __init__(self, *, seconds: float, last_error: str) -> None:
-        cause = f" The last error was: {last_error}" if last_error else ""
-        super().__init__(f"No byte was moved for {seconds:g} seconds.{cause}")
+    def __init__(self, *, seconds: float, last_error: TransientError | None) -> None:
+        self._stood_still = f"No byte was moved for {seconds:g} seconds."
+        self._last_error = last_error
+        super().__init__(self._with_cause(last_error.message if last_error else ""))
+
+    @property
+    def told_outside(self) -> str:
+        """With what the last error tells outside."""
+        return self._with_cause(self._last_error.told_outside if self._last_error else "")
+
+    def _with_cause(self, cause: str) -> str:
+        return f"{self._stood_still} The last error was: {cause}" if cause else self._stood_still
 
 
 class FlowTimeLimitError(PermanentError):
@@ -178,7 +188,7 @@ class FlowFailedError(PermanentError):
         if isinstance(error, cls):
             return error
         retryable = isinstance(error, NoProgressError)
-        return cls(DataFlowFailure(error.code, error.message, object_name, retryable, error.advice))
+        return cls(DataFlowFailure(error.code, error.told_outside, object_name, retryable, error.told_inside))
 
 
 class FlowStoppedError(TransientError):

@@ -11,6 +11,8 @@ from data_plane.services.progress_meter import progress_of
 
 _MESSAGE_LENGTH: Final = 4000
 """Characters of a failure's message; the wire's limit, less room for the code before it."""
+_REMEDY_LENGTH: Final = 2048
+"""Characters; the wire's limit."""
 
 
 def outcome_message(flow: DataFlow, kind: str) -> DataFlowStatusMessage:
@@ -63,7 +65,7 @@ def failure_on_wire(flow: DataFlow) -> DataFlowError | None:
         message=failure.message[:_MESSAGE_LENGTH],
         object_name=failure.object_name,
         retryable=failure.retryable,
-        remedy=failure.remedy or None,
+        remedy=failure.remedy[:_REMEDY_LENGTH] or None,
     )
 
 

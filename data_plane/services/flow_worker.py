@@ -92,7 +92,8 @@ class FlowWorker:
             await self._within_limits(leased, meter, retried)
         except PermanentError as error:
             failure = FlowFailedError.of(error).failure
-            _log.warning("the flow failed", extra={"code": failure.code, "reason": failure.message})
+            facts = {"code": failure.code, "reason": failure.message, "detail": failure.remedy}
+            _log.warning("the flow failed", extra=facts)
         except CredentialNeededError as error:
             _log.warning("the flow is parked", extra={"code": error.code, "reason": error.message})
             reason = f"{error.code}: {error.message}"

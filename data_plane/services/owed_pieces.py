@@ -128,7 +128,7 @@ class OwedPieces:
     def _failed(self, flow: DataFlow, error: ConnectorError) -> DataFlow:
         now = self.clock.now()
         failure = DataFlowFailure(
-            error.code, error.message, retryable=isinstance(error, TransientError), remedy=error.advice
+            error.code, error.told_outside, retryable=isinstance(error, TransientError), remedy=error.told_inside
         )
         failed = replace(fire(flow, DataFlowEvent.FAIL, at=now), failure=failure)
         return failed.ended(OwedWork.ERRORED_CALLBACK, at=now)

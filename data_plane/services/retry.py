@@ -41,7 +41,7 @@ class Retrier:
 
     def __init__(self, backoff: Backoff) -> None:
         self._backoff = backoff
-        self.last_error = ""
+        self.last_error: TransientError | None = None
 
     async def __call__(self, call: Callable[[], Awaitable[T]], *, on_error: Callable[[], None] = lambda: None) -> T:
         """The call's result; repeated without end on transient errors, so the caller sets the deadline.
@@ -60,7 +60,7 @@ class Retrier:
             except NOT_RETRIED:
                 raise
             except TransientError as error:
-                self.last_error = error.message
+                self.last_error = error
                 on_error()
                 await asyncio.sleep(self._backoff.delay(attempt, wish_seconds=error.retry_after_seconds))
                 attempt += 1

@@ -41,7 +41,10 @@ async def _connector_error(_request: Request, error: Exception) -> JSONResponse:
         raise error
     status = next(status for kind, status in _STATUS if isinstance(error, kind))
     wait = error.retry_after_seconds or 1 if isinstance(error, TransientError) else None
-    return _answer(status, error.code, error.message, headers={"Retry-After": f"{wait:.0f}"} if wait else None)
+    if error.outward:
+        # Some who ask are of another organisation, and the control plane passes on what it hears.
+        _log.warning("a request failed", extra={"code": error.code, "reason": error.message})
+    return _answer(status, error.code, error.told_outside, headers={"Retry-After": f"{wait:.0f}"} if wait else None)
 
 
 async def _http_error(_request: Request, error: Exception) -> JSONResponse:

@@ -36,7 +36,7 @@ def token_router(renewal: TokenRenewal) -> APIRouter:
         except (UnauthenticatedError, ForbiddenAddressError, ConflictError) as error:
             return _refused(401, "invalid_client", error.message)
         except TransientError as error:
-            return _refused(503, "temporarily_unavailable", error.message)
+            return _refused(503, "temporarily_unavailable", error.told_outside)
         return JSONResponse(dict(answer), headers=_NEVER_KEPT)
 
     return router

@@ -36,6 +36,15 @@ def test_an_error_has_a_code_of_its_own_and_says_when_it_is_raised(error: type[C
     assert vars(error).get("__doc__"), "it has no docstring"
 
 
+@pytest.mark.parametrize(
+    "error",
+    [error for error in ERRORS if error.__module__.split(".")[0] in {"entra_identity", "vault_adapters"}],
+    ids=lambda error: error.__name__,
+)
+def test_an_error_about_our_vault_or_identity_has_words_for_the_counterparty(error: type[ConnectorError]) -> None:
+    assert error.outward
+
+
 def test_no_two_errors_share_a_code() -> None:
     codes = Counter(error.code for error in [*BRANCHES, *ERRORS])
     assert [code for code, uses in codes.items() if uses > 1] == []

@@ -25,6 +25,10 @@ _TOO_OLD = "past the max ttl"
 """Why Vault does not renew a token any more that has reached its greatest age. It says so with status 500."""
 
 
+_UPGRADING = "upgrading from non-versioned"
+"""What a KV engine of version 2 says for a moment after it was mounted or upgraded, with status 400."""
+
+
 class VaultUntrustedError(VaultUnavailableError):
     """The server at the vault's address did not prove by its certificate that it is the vault."""
 
@@ -49,12 +53,27 @@ class VaultRefusedError(VaultForbiddenError):
         self.status = status
 
 
+class VaultLoginLostError(VaultUnavailableError):
+    """The login, which worked before in this process, is refused now: whoever renews it may be late."""
+
+    code = "VaultLoginLost"
+    cause = (
+        "the token, secret id or service account token that this process used until now has ended, was revoked or "
+        "exchanged, and no newer one is in its place"
+    )
+    remedy = (
+        "It is tried again. Put a fresh credential into the file that `vault.login` names, which is read anew for each"
+        " login; one from the environment needs a restart. Transfers wait meanwhile."
+    )
+
+
 class EntryAbsentError(PermanentError):
     """The engine has no such entry or folder. Stays in this package: to the port it is a missing secret."""
 
     code = "VaultEntryAbsent"
     cause = "the engine has no such entry or folder"
     remedy = "Store the secret: `connector vault set ALIAS --config FILE`."
+    outward = SecretNotFoundError.outward
 
 
 class VersionConflictError(VaultUnavailableError):
@@ -92,17 +111,22 @@ def error_of(
     if status < HTTPStatus.BAD_REQUEST:
         remedy = "Let vault.url name the active node, or a balancer that finds it."
         return VaultUnavailableError(f"The vault sends elsewhere: {answer}. {remedy}")
+    if status == HTTPStatus.BAD_REQUEST and _UPGRADING in text:
+        return VaultUnavailableError(f"The vault's engine is being prepared: {answer}.")
     if status == HTTPStatus.BAD_REQUEST and "check-and-set parameter did not match" in text:
         return VersionConflictError(f"Another writer was quicker: {answer}.")
     return _not_found(answer, reasons) if status == HTTPStatus.NOT_FOUND else _refused(answer, status)
 
 
-def login_refused(refusal: VaultRefusedError, method: str) -> VaultForbiddenError:
-    """The error for a login whose credential the vault does not take."""
-    return VaultForbiddenError(
+def login_refused(
+    refusal: VaultRefusedError, method: str, *, worked: bool
+) -> VaultForbiddenError | VaultLoginLostError:
+    """The error for a login whose credential the vault does not take; `worked`: it did so before."""
+    message = (
         f"The vault refused the login by {method} with {refusal.status}. Check vault.login, whether its credential has"
         " ended, and what its role is bound to; the vault's audit log says more."
     )
+    return VaultLoginLostError(message) if worked else VaultForbiddenError(message)
 
 
 def _not_now(answer: str, status: int, text: str, retry_after_seconds: float | None) -> ConnectorError:

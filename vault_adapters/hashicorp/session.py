@@ -9,8 +9,10 @@ from typing import Final, TypeVar
 from connector_spi.errors import ConfigurationError, ConnectorError, VaultUnavailableError
 from vault_adapters.hashicorp import tokens
 from vault_adapters.hashicorp.calls import Act, BlockingCalls
-from vault_adapters.hashicorp.errors import VaultRefusedError, login_refused
+from vault_adapters.hashicorp.connections import VaultAdapter
+from vault_adapters.hashicorp.errors import VaultLoginLostError, VaultRefusedError, login_refused
 from vault_adapters.hashicorp.logins import Login
+from vault_adapters.hashicorp.namespaces import check_namespace
 from vault_adapters.hashicorp.renewal import delay_after_failure, delay_before_renewal, is_worth_keeping
 from vault_adapters.hashicorp.tokens import IssuedToken
 
@@ -31,26 +33,19 @@ class VaultSession:
         self._token: IssuedToken | None = None
         self._replacing: asyncio.Task[IssuedToken | None] | None = None
         self._renewing: asyncio.Task[None] | None = None
+        self._worked = False
+        """Whether any call was allowed: a login that is refused from then on is not wrong, but has ended."""
 
     async def call(self, act: Act[T]) -> T:
         """Make a call. When its token turns out to be useless, make it once more with another one.
 
         Raises:
-            VaultForbiddenError: the vault refused the call of a token that works, or the login.
-            VaultUnavailableError: the vault did not answer in time.
+            VaultForbiddenError: the vault refused the call of a token that works, or the first login.
+            VaultUnavailableError: the vault did not answer in time, or refuses a login that worked before.
         """
-        token = self._token or await self._another_than(None)
-        if token is None:
-            raise VaultUnavailableError("The vault was closed: this process is ending.")
-        try:
-            return await self._calls.run(act, token.text)
-        except VaultRefusedError as refusal:
-            if refusal.status != HTTPStatus.FORBIDDEN:
-                raise
-            fresh = await self._another_than(token)
-            if fresh is None:
-                raise
-        return await self._calls.run(act, fresh.text)
+        answer = await self._made(act)
+        self._worked = True
+        return answer
 
     async def aclose(self) -> None:
         """End the renewal, and the token if it was made for this process."""
@@ -64,6 +59,20 @@ class VaultSession:
             with suppress(ConnectorError, TimeoutError):  # it ends by itself, only later
                 async with asyncio.timeout(_GOODBYE_SECONDS):
                     await self._calls.run(tokens.revoke, token.text)
+
+    async def _made(self, act: Act[T]) -> T:
+        token = self._token or await self._another_than(None)
+        if token is None:
+            raise VaultUnavailableError("The vault was closed: this process is ending.")
+        try:
+            return await self._calls.run(act, token.text)
+        except VaultRefusedError as refusal:
+            if refusal.status != HTTPStatus.FORBIDDEN:
+                raise
+            fresh = await self._another_than(token)
+            if fresh is None:
+                raise
+        return await self._calls.run(act, fresh.text)
 
     async def _another_than(self, refused: IssuedToken | None) -> IssuedToken | None:
         """A token in the place of a refused one; None when that one works and the call itself is not allowed.
@@ -81,7 +90,14 @@ class VaultSession:
         if refused is not None and await self._works(refused):
             return None
         fresh = await self._logged_in()
-        return None if refused is not None and fresh.text == refused.text else fresh
+        if refused is None or fresh.text != refused.text:
+            return fresh
+        if self._worked:
+            raise VaultLoginLostError(
+                f"The vault does not take the token of the login by {self._login.method} any more, and there is no "
+                f"other in its place."
+            )
+        return None
 
     async def _works(self, token: IssuedToken) -> bool:
         about = await self._calls.run(tokens.looked_up, token.text)
@@ -89,14 +105,18 @@ class VaultSession:
 
     async def _logged_in(self) -> IssuedToken:
         try:
-            token = await self._calls.run(self._login.log_in, None)
+            token = await self._calls.run(self._log_in, None)
         except VaultRefusedError as refusal:
-            raise login_refused(refusal, self._login.method) from None
+            raise login_refused(refusal, self._login.method, worked=self._worked) from None
         except ConfigurationError as missing:
             # It was there at the start: whoever renews it may be about to put it back.
             raise VaultUnavailableError(f"There is no login to the vault now. {missing.message}") from None
         self._adopt(token)
         return token
+
+    def _log_in(self, adapter: VaultAdapter) -> IssuedToken:
+        check_namespace(adapter)
+        return self._login.log_in(adapter)
 
     def _adopt(self, token: IssuedToken) -> None:
         self._token = token

@@ -1,8 +1,8 @@
 """The embedded vault: one encrypted file that the processes of one machine share. Needs a POSIX system.
 
 `vault` is the adapter, `key` the key that opens it, `configured_keys` where the settings say that it is, `key_ring` the
-keys that a process has, `rotation` the change from one key to the next, `sealing` the format of the file, `storage` how
-the file is read and replaced without ever being half written.
+keys that a process has, `rotation` the change from one key to the next, `sealing` the format of the file, `errors` what
+is said of keys, `storage` how the file is read and replaced without ever being half written.
 """
 
 from vault_adapters.local.configured_keys import configured_keys

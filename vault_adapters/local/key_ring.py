@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from connector_spi.errors import ConfigurationError, VaultForbiddenError
+from connector_spi.errors import ConfigurationError
+from vault_adapters.local.errors import VaultKeyAwaitedError
 from vault_adapters.local.key import VaultKey
 from vault_adapters.local.sealing import Sealer
 
@@ -40,12 +41,12 @@ class KeyRing:
         """Read the keys again: somebody else may have given the vault a new one.
 
         Raises:
-            VaultForbiddenError: they cannot be read any more.
+            VaultKeyAwaitedError: they cannot be read now.
         """
         try:
             self._sealers = _sealers(self._read())
         except ConfigurationError as error:
-            raise VaultForbiddenError(
+            raise VaultKeyAwaitedError(
                 f"The vault file was sealed with another key than the one that was given, and {error.key} "
                 f"cannot be read again."
             ) from error

@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import ConfigDict, TypeAdapter
 
 from connector_spi.errors import VaultForbiddenError
+from vault_adapters.local.errors import VaultKeyUnknownError
 from vault_adapters.local.key import VaultKey
 
 _MAGIC: Final = b"DSVAULT\x01"
@@ -66,7 +67,7 @@ class Sealer:
         if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
             raise VaultForbiddenError("The vault file is damaged: it is not a vault file of a known format.")
         if not self.has_sealed(content):
-            raise VaultForbiddenError("The vault file was sealed with another key than the one that was given.")
+            raise VaultKeyUnknownError("The vault file was sealed with another key than the one that was given.")
         try:
             opened = self._cipher.decrypt(header[-_NONCE_BYTES:], message, header)
         except InvalidTag:

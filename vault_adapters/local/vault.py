@@ -7,6 +7,7 @@ from typing import Final
 
 from connector_spi.errors import ConfigurationError, SecretNotFoundError
 from vault_adapters.aliases import checked_alias, checked_value
+from vault_adapters.local.errors import VaultKeyAwaitedError, VaultKeyUnknownError
 from vault_adapters.local.key import VaultKey
 from vault_adapters.local.key_ring import KeyRing
 from vault_adapters.local.sealing import Sealer
@@ -30,6 +31,8 @@ class EncryptedLocalVault:
     def __init__(self, file: SharedFile, keys: KeyRing) -> None:
         self._file = file
         self._keys = keys
+        self._was_opened = False
+        """Whether this process has had the vault's key: one that it does not know is a newer one then."""
         # One waiting thread for each vault: more would take the threads that the rest of the process needs.
         self._writing = asyncio.Lock()
 
@@ -134,11 +137,18 @@ class EncryptedLocalVault:
         for _ in range(_LOOKS_FOR_A_KEY):
             sealer = self._keys.sealer_of(content)
             if sealer is not None:
-                return sealer, sealer.unseal(content)
+                secrets = sealer.unseal(content)
+                self._was_opened = True
+                return sealer, secrets
             self._keys.look_again()
             content = self._file.read()
         newest = self._keys.newest
-        return newest, newest.unseal(content)
+        try:
+            return newest, newest.unseal(content)
+        except VaultKeyUnknownError:
+            if not self._was_opened:
+                raise
+            raise VaultKeyAwaitedError("The vault file got a new key, which this process does not have.") from None
 
 
 def _ring(key: VaultKey | KeyRing) -> KeyRing:

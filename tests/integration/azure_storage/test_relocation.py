@@ -1,8 +1,10 @@
 """An object is moved inside an account by the service itself, with the account's key and as an identity."""
 
+import asyncio
 import hashlib
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -74,13 +76,33 @@ async def test_one_that_may_not_go_on_says_how_far_it_is_and_goes_on_from_there(
 ) -> None:
     name = "in/\u00fc large.bin"
     await blocks.put_blob(place.to_write(name), CONTENTS[name])
-    allowed = iter([True, False])
+    allowed = iter([True, True, False, False])
     assert await relocator.relocate(await moved(storage, place, name, may_go_on=lambda: next(allowed))) == 2 * BLOCK
     waiting = await storage.blobs.staged_blocks(ACCOUNT, place.container, f"moved/{name}")
     assert sorted(waiting.values()) == [BLOCK, BLOCK]
     assert await relocator.relocate(await moved(storage, place, name)) is None
     read = await storage.read_small_blob(ACCOUNT, place.container, f"moved/{name}", max_bytes=10**6)
     assert read == CONTENTS[name]
+
+
+@pytest.mark.parametrize("name", ["small", "in/\u00fc large.bin"])
+async def test_one_whose_time_is_over_when_its_turn_comes_is_not_begun(
+    storage: ObjectStorage, blocks: BlockBlobClient, place: Place, session: StorageSession, name: str
+) -> None:
+    relocator = Relocator(session, SystemClock(), 30, block_bytes=BLOCK, parallel=1)
+    await blocks.put_blob(place.to_write(name), CONTENTS[name])
+    is_time = True
+
+    def waits_for_the_only_slot() -> bool:
+        nonlocal is_time
+        was, is_time = is_time, False
+        return was
+
+    first = await moved(storage, place, name, may_go_on=waits_for_the_only_slot)
+    results = await asyncio.gather(*(relocator.relocate(replace(first, nonce=str(n) * 32)) for n in range(3)))
+    assert None not in results[1:]
+    waiting = await storage.blobs.staged_blocks(ACCOUNT, place.container, f"moved/{name}")
+    assert not [block for block in waiting if not block.startswith("0" * 32)]
 
 
 async def test_a_blob_is_deleted_only_as_it_was_seen(

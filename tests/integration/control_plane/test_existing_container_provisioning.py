@@ -53,7 +53,7 @@ async def test_a_folder_in_which_a_transfer_was_quicker_is_refused_before_anythi
     stage.process = second
     with pytest.raises(DestinationFolderTakenError):
         await stage.place()
-    assert await stage.placement.take_back(second, seconds=LONG)
+    assert (await stage.placement.take_back(second, seconds=LONG)).is_done
     assert await stage.names() == names
 
 

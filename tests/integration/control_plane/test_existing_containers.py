@@ -19,6 +19,7 @@ from control_plane.ports.placement import (
 )
 from tests.conftest import AzuriteForTests
 from tests.fault_proxy import faults
+from tests.fault_proxy.http_wire import Answer
 from tests.integration.control_plane.existing_container_stage import (
     CONTENT,
     LONG,
@@ -166,7 +167,7 @@ async def test_names_that_are_taken_are_refused_by_name_and_what_was_placed_is_t
     await stage.arrive()
     with pytest.raises(DestinationObjectsExistError, match=r"'large\.bin'"):
         await stage.place_all()
-    assert await stage.placement.take_back(stage.process, seconds=LONG)
+    assert (await stage.placement.take_back(stage.process, seconds=LONG)).is_done
     assert await stage.etags() == before
     assert not stage.proxy.of("Put Block From URL", blob="large.bin"), "seen before its bytes are moved"
 
@@ -261,9 +262,9 @@ async def test_taking_back_leaves_foreign_blobs_and_those_that_changed(stage: Ex
         await stage.place_all()
     assert {"a.csv", "b.csv", "c.csv"} <= await stage.names()
     await stage.client.upload_blob(f"{stage.folder}/b.csv", b"by the client now", overwrite=True)
-    assert await stage.placement.take_back(stage.process, seconds=LONG)
+    assert (await stage.placement.take_back(stage.process, seconds=LONG)).is_done
     assert await stage.names() == {"client.txt", "b.csv"}
-    assert await stage.placement.take_back(stage.process, seconds=LONG)
+    assert (await stage.placement.take_back(stage.process, seconds=LONG)).is_done
 
 
 async def test_taking_back_deletes_no_version_but_the_one_that_it_saw(stage: ExistingContainerStage) -> None:
@@ -277,7 +278,7 @@ async def test_taking_back_deletes_no_version_but_the_one_that_it_saw(stage: Exi
     await gate.arrived()
     await stage.client.upload_blob(f"{stage.folder}/a.csv", b"by the client now", overwrite=True)
     gate.opened.set()
-    assert await taking
+    assert (await taking).is_done
     assert await stage.read("a.csv") == b"by the client now"
 
 
@@ -285,16 +286,16 @@ async def test_a_whole_placement_is_not_taken_back(stage: ExistingContainerStage
     await stage.provision()
     await stage.arrive()
     await stage.place_all()
-    assert await stage.placement.take_back(stage.process, seconds=LONG)
+    assert (await stage.placement.take_back(stage.process, seconds=LONG)).is_done
     await check_everything_is_placed(stage)
 
 
 async def test_nothing_is_taken_back_of_a_placement_that_never_began(stage: ExistingContainerStage) -> None:
     await stage.provision()
-    assert await stage.placement.take_back(stage.process, seconds=LONG)
+    assert (await stage.placement.take_back(stage.process, seconds=LONG)).is_done
     await stage.arrive()
     await stage.client.delete_container()
-    assert await stage.placement.take_back(stage.process, seconds=LONG), "nor where the container is gone"
+    assert (await stage.placement.take_back(stage.process, seconds=LONG)).is_done, "nor where the container is gone"
 
 
 async def test_no_request_of_the_placement_deletes_or_overwrites(stage: ExistingContainerStage) -> None:
@@ -307,3 +308,47 @@ async def test_no_request_of_the_placement_deletes_or_overwrites(stage: Existing
     written = [request for request in of_target if request.operation in {"Put Blob", "Put Block List"}]
     assert len(written) == len(CONTENT) + len(RECEIPTS)
     assert {request.head.get("If-None-Match") for request in written} == {"*"}
+
+
+async def test_an_object_that_is_replaced_in_the_middle_of_its_move_is_never_mixed(
+    stage: ExistingContainerStage,
+) -> None:
+    older, newer = CONTENT["large.bin"], bytes(reversed(CONTENT["large.bin"]))
+    await stage.provision()
+    await stage.arrive({"large.bin": older})
+    stage.proxy.inject(faults.reset_before, "Put Block List", blob="large.bin")
+    with pytest.raises(TransientError):
+        await stage.place()
+    await stage.write("large.bin", newer)
+    await stage.place_all()
+    assert await stage.read("large.bin") == newer, "this one was not checked against a receipt, and it is whole"
+
+
+async def test_a_copy_that_the_client_made_of_a_placed_object_is_not_taken_back(stage: ExistingContainerStage) -> None:
+    await stage.provision()
+    await stage.arrive({"a.csv": b"1"}, object_count=9)
+    with pytest.raises(StagingAlteredError):
+        await stage.place_all()
+    placed = stage.client.get_blob_client(f"{stage.folder}/a.csv")
+    copy = stage.client.get_blob_client(f"{stage.folder}/copy.csv")
+    await copy.upload_blob(b"1", metadata=(await placed.get_blob_properties()).metadata)
+    assert (await stage.placement.take_back(stage.process, seconds=LONG)).is_done
+    assert await stage.names() == {"copy.csv"}
+
+
+async def test_a_service_without_put_blob_from_url_is_not_asked_for_each_object(stage: ExistingContainerStage) -> None:
+    await stage.provision()
+    await stage.arrive({f"{number:02d}.txt": b"1" for number in range(40)})
+    assert (await stage.place_all()).placed == 40
+    assert len(stage.proxy.of("Put Blob From URL")) <= 4, "those that were under way at once"
+
+
+async def test_a_signature_of_this_sides_own_that_ends_in_a_slice_is_made_anew(stage: ExistingContainerStage) -> None:
+    await stage.provision()
+    await stage.arrive()
+    late = ("Date: Thu, 01 Jan 2099 00:00:00 GMT",)
+    expired = faults.rewritten(lambda _: Answer.of(403, code="AuthenticationFailed", headers=late))
+    ended = stage.proxy.inject(expired, "Put Block From URL", blob="a.csv")
+    await stage.place_all()
+    assert ended.hits == 1
+    await check_everything_is_placed(stage)

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import hvac
 import pytest
 import pytest_asyncio
@@ -163,3 +164,22 @@ async def test_a_login_method_can_be_mounted_elsewhere(tmp_path: Path) -> None:
         client.token = ""
         with pytest.raises(Forbidden):
             client.auth.approle.login(vault.role_id, vault.secret_id)
+
+
+async def test_answers_without_a_token_or_a_role_are_those_of_the_real_server(vault: RunningVault) -> None:
+    async with httpx.AsyncClient(base_url=f"{vault.url}/v1/", trust_env=False) as http:
+        tokenless = await http.get(f"{vault.mount}/data/a")
+        assert (tokenless.status_code, tokenless.json()) == (403, {"errors": ["permission denied"]})
+        nobody = await http.post("auth/approle/login", json={})
+        assert (nobody.status_code, len(nobody.json()["errors"])) == (500, 1)
+        root = {"X-Vault-Token": vault.root_token}
+        astray = await http.get(f"{vault.mount}/a", headers=root)
+        assert (astray.status_code, "errors" in astray.json()) == (404, False)
+        assert "versioned" in astray.json()["warnings"][0]
+
+
+async def test_a_server_without_namespaces_ignores_the_header(tmp_path: Path) -> None:
+    async with running_vault(tmp_path) as plain:
+        client = hvac.Client(plain.url, namespace="anything", token=plain.root_token)
+        write(client)
+        assert hvac.Client(plain.url).sys.read_health_status(method="GET")["enterprise"] is False

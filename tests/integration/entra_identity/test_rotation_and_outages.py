@@ -13,8 +13,9 @@ from azure.storage.blob.aio import BlobServiceClient
 from connector_spi.clock import SystemClock
 from connector_spi.errors import ConfigurationError, SecretNotFoundError
 from connector_spi.vault import Vault
+from entra_identity.credential import EntraCredential
 from entra_identity.credentials import EntraCredentials
-from entra_identity.errors import IdentityRefusedError, IdentityUnavailableError
+from entra_identity.errors import IdentityLostError, IdentityRefusedError, IdentityUnavailableError
 from entra_identity.settings import ClientSecretSettings, EntraIdentitySettings, WorkloadIdentitySettings
 from tests.emulated import RunningEntra, running_entra
 from tests.identities import SECRET_VARIABLE
@@ -69,6 +70,23 @@ async def test_a_rotated_secret_is_read_again_without_a_restart(entra: RunningEn
         await app.get_token(STORAGE)
         file.write_text(await entra.rotate_client_secret())
         assert (await app.get_token(KEY_VAULT)).token
+
+
+async def test_an_identity_that_is_refused_after_it_worked_is_waited_for(entra: RunningEntra, tmp_path: Path) -> None:
+    file = tmp_path / "client-secret"
+    file.write_text(entra.client_secret)
+    async with credential(application(entra, client_secret_env=None, client_secret_file=file)) as app:
+        await app.get_token(STORAGE)
+        fresh = await entra.rotate_client_secret()
+        assert isinstance(app, EntraCredential)
+        await app.renew()  # as after the token that is kept has ended
+        with pytest.raises(IdentityLostError, match="AADSTS7000215"):
+            await app.get_token(STORAGE)
+        file.unlink()
+        with pytest.raises(IdentityLostError, match="client_secret_file"):
+            await app.get_token(STORAGE)
+        file.write_text(fresh)
+        assert (await app.get_token(STORAGE)).token
 
 
 async def test_two_refusals_at_once_read_the_secret_once(entra: RunningEntra) -> None:

@@ -13,6 +13,7 @@ from tests.conformance.vaults import CREDENTIAL, approle_settings, hashicorp_set
 from tests.emulated import RunningVault, running_vault
 from tests.eventually import eventually
 from tests.integration.hashicorp.conftest import OpenVault, Operator, logins, paths_asked
+from vault_adapters.hashicorp.errors import VaultLoginLostError
 
 LEASE_SECONDS = 2
 LONGEST_SECONDS = 6
@@ -86,6 +87,16 @@ async def test_a_namespace_has_secrets_and_tokens_of_its_own(server: RunningVaul
     assert await inside.resolve("alias") == "inside"
 
 
+async def test_a_server_that_would_ignore_the_namespace_gets_no_secret(
+    forgetful: RunningVault, open_vault: OpenVault
+) -> None:
+    environ = {CREDENTIAL: forgetful.secret_id}
+    vault = open_vault(approle_settings(forgetful).model_copy(update={"namespace": "team"}), environ)
+    with pytest.raises(VaultForbiddenError, match=r"ignores vault\.namespace"):
+        await vault.store("alias", "value")
+    assert await open_vault(approle_settings(forgetful), environ).aliases() == []
+
+
 async def test_many_calls_with_a_revoked_token_are_one_login(server: RunningVault, open_vault: OpenVault) -> None:
     vault = open_vault(approle_settings(server), {CREDENTIAL: server.secret_id})
     await vault.store("alias", "value")
@@ -134,7 +145,7 @@ async def test_a_new_secret_id_is_read_when_the_old_one_is_refused(
     await vault.store("alias", "value")
     new = await forgetful.rotate_secret_id()
     await forgetful.revoke_all_tokens()
-    with pytest.raises(VaultForbiddenError, match="login by approle"):
+    with pytest.raises(VaultLoginLostError, match="login by approle"):
         await vault.resolve("alias")
     (tmp_path / "credential").write_text(new)
     assert await vault.resolve("alias") == "value"
@@ -162,7 +173,7 @@ async def test_a_token_file_is_read_again_when_its_token_is_refused(
     vault = open_vault(settings, {})
     await vault.store("alias", "value")
     await operator.revoke(first)
-    with pytest.raises(VaultForbiddenError):
+    with pytest.raises(VaultLoginLostError):
         await vault.resolve("alias")
     file.write_text(await operator.new_token())
     assert await vault.resolve("alias") == "value"

@@ -23,3 +23,14 @@ def test_a_remedy_names_no_single_case() -> None:
     error = SecretNotFoundError(alias="planted-alias")
     assert "planted-alias" in error.message
     assert "planted-alias" not in error.advice
+
+
+def test_the_counterparty_does_not_read_what_names_our_inside() -> None:
+    error = SecretNotFoundError(alias="planted-alias")
+    assert "planted-alias" not in error.told_outside
+    assert error.told_inside == f"{error.message} {error.advice}"
+
+
+def test_what_names_nothing_of_ours_is_told_to_both_sides_once() -> None:
+    error = StoreUnavailableError("No answer.")
+    assert (error.told_outside, error.told_inside) == (error.message, error.advice)

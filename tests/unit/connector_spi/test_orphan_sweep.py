@@ -90,3 +90,17 @@ async def test_two_processes_that_sweep_at_once_are_harmless() -> None:
 def test_looks_are_so_frequent_that_the_waiting_time_is_kept_about() -> None:
     assert looks_every(timedelta(days=1)) == timedelta(hours=1)
     assert looks_every(timedelta(seconds=2)) == timedelta(seconds=0.5)
+
+
+async def test_what_may_be_somebody_elses_is_told_once_and_stays(caplog: pytest.LogCaptureFixture) -> None:
+    stage = Stage()
+    doubtful = OrphanedSecret("one", "no row knows it", is_proven=False)
+
+    async def find() -> Sequence[OrphanedSecret]:
+        return [doubtful, OrphanedSecret("two", "nobody needs it")]
+
+    stage.sweep = OrphanSweep(find=find, vault=stage.vault, clock=stage.clock, waiting=timedelta(hours=24))
+    assert [await stage.after(hours) for hours in (0, 24, 24)] == [[], ["two"], []]
+    assert await stage.vault.aliases() == ["needed", "one"]
+    [told] = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert (vars(told)["alias"], vars(told)["reason"]) == ("one", "no row knows it")

@@ -10,6 +10,7 @@ import pytest
 from connector_spi.data_address import DataAddress
 from connector_spi.errors import ConnectorError, PeerRefusedError, PeerUnavailableError
 from control_plane.credential_messages import renewal_request
+from control_plane.domain.placement import Placement
 from control_plane.domain.sealed_address import unsealed
 from control_plane.domain.transfer_process import (
     ProvisionedResource,
@@ -247,5 +248,25 @@ async def test_an_outcome_that_comes_while_it_is_minted_leaves_nothing_behind(st
             await ended(stores)
 
     consumer.provisioner.during = end
+    assert (await consumer.asked()).status_code == 409
+    assert (consumer.secrets, consumer.provisioner.valid) == ({}, set())
+
+
+async def test_nothing_can_be_written_beside_what_is_being_placed_though_it_was_asked_for_before(
+    stores: Stores,
+) -> None:
+    consumer = Consumer(stores)
+    process = consumers()
+    assert process.provisioned is not None
+    made = replace(process.provisioned, placement=Placement(container="mine"))
+    await stores.transfer_processes.create(replace(process, provisioned=made), due_at=NOW)
+
+    async def arrive(call: str) -> None:
+        if call == "renew":
+            [leased] = await stores.transfer_processes.lease_due(now=NOW, limit=1, lease_seconds=60, owner="test")
+            process = replace(leased.entity.with_arrival(None), state=S.COMPLETING_REQUESTED)
+            await stores.transfer_processes.save(process, epoch=leased.epoch, applied=(), due_at=None)
+
+    consumer.provisioner.during = arrive
     assert (await consumer.asked()).status_code == 409
     assert (consumer.secrets, consumer.provisioner.valid) == ({}, set())

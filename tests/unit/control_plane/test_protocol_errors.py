@@ -40,6 +40,7 @@ from control_plane.protocol_api.exchange import (
     Exchange,
     read_message,
 )
+from entra_identity.errors import IdentityRefusedError
 from tests import control_plane_entities as examples
 
 THEM: Final = "did:web:them"
@@ -148,6 +149,7 @@ OURS: Final[list[tuple[BaseException, int, str]]] = [
     (SecretNotFoundError(alias=PLANTED), 500, "InternalError"),
     (VaultForbiddenError(PLANTED), 500, "InternalError"),
     (ConfigurationError(key=PLANTED, problem="is wrong"), 500, "InternalError"),
+    (IdentityRefusedError(identity=PLANTED, reason="HTTP status 400"), 500, "InternalError"),
     (RuntimeError(PLANTED), 500, "InternalError"),
     (ExceptionGroup(PLANTED, [ValueError(PLANTED)]), 500, "InternalError"),
     (RecursionError(PLANTED), 500, "InternalError"),

@@ -1,9 +1,11 @@
 """A transfer into a container that the client has already: what arrived is moved there before it completes."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from connector_spi.data_address import DataAddress
-from control_plane.domain.placement import PlacementStage
+from control_plane.domain.placement import CheckedReceipt, PlacementStage
 from control_plane.domain.transfer_process import ResourcePhase, TransferError, TransferProcessState
 from control_plane.domain.transfer_state_machine import TransferEvent
 from control_plane.ports.completion_evidence import Arrived, Refused
@@ -13,7 +15,14 @@ from tests.fakes import unavailable
 from tests.unit.control_plane.transfer_rig import ALIAS, LIMIT, TRUSTED, TransferRig
 
 E = TransferEvent
-ARRIVED = Arrived(object_count=1, bytes_total=1)
+RECEIPT = CheckedReceipt(
+    manifest_sha256="0" * 64,
+    pages=1,
+    object_count=1,
+    bytes_total=1,
+    newest_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+)
+ARRIVED = Arrived(object_count=1, bytes_total=1, receipt=RECEIPT)
 MINE = DataAddress(
     "AzureStorage", {"account": "consumerorg", "container": "mine", "access": "staging", "ifExists": "skip"}
 )
@@ -94,6 +103,20 @@ async def test_what_the_sweep_finds_is_placed_too_and_not_looked_at_again(rig: T
     assert await rig.run() == "COMPLETED"
 
 
+@pytest.mark.parametrize("by_sweep", [True, False])
+async def test_what_was_checked_is_remembered_whoever_looked(rig: TransferRig, by_sweep: bool) -> None:
+    await started(rig)
+    rig.evidence.found["t-1"] = ARRIVED
+    if by_sweep:
+        await sweep(rig)
+        await rig.run()
+    else:
+        await arrived(rig)
+    placement = (await rig.now()).placement
+    assert placement is not None
+    assert placement.receipt == RECEIPT
+
+
 async def test_a_start_message_that_was_lost_does_not_keep_what_arrived_from_being_placed(rig: TransferRig) -> None:
     await rig.consumer(managed_resources=False, data_destination=MINE)
     await rig.run()
@@ -129,6 +152,7 @@ async def test_names_that_are_taken_end_it_and_what_was_placed_is_taken_back_bef
     assert process.error is not None
     assert (process.error.code, process.resources) == ("DestinationObjectsExist", ResourcePhase.REVOKED)
     assert rig.placement.calls == ["place", "take_back", "take_back"]
+    assert rig.placement.taken_back_from == [None, "page 1"], "what was looked through is not looked through again"
     assert (rig.placement.placed, rig.provisioner.containers) == (set(), set())
 
 

@@ -112,13 +112,14 @@ async def test_a_permanent_error_ends_the_transfer_with_its_reason(
     assert (rig.secrets, rig.provisioner.valid) == ({}, set())
 
 
-async def test_a_missing_secret_ends_the_transfer_and_names_the_alias(rig: TransferRig) -> None:
+async def test_a_missing_secret_ends_the_transfer_and_its_alias_is_told_to_our_operator_alone(rig: TransferRig) -> None:
     rig.provisioner.fail("provision", SecretNotFoundError(alias="consumerorg"))
     await rig.consumer()
     assert await rig.run() == "TERMINATED"
     error = (await rig.now()).error
     assert error is not None
-    assert (error.code, "'consumerorg'" in error.message) == ("SecretNotFound", True)
+    assert (error.code, error.message) == ("SecretNotFound", SecretNotFoundError.outward)
+    assert "'consumerorg'" in error.for_operator
 
 
 async def test_no_signed_url_of_an_error_is_recorded(rig: TransferRig) -> None:

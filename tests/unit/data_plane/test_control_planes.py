@@ -6,13 +6,16 @@ import httpx
 import pytest
 
 from connector_spi.errors import ConfigurationError, UnauthenticatedError
+from connector_spi.outbound_addresses import OutboundAddressPolicy
+from connector_spi.plane_registration import ControlPlaneRegistrationMessage
 from connector_spi.signaling import DataFlowStatusMessage
 from data_plane.adapters.callback_targets import CallbackTargets, ConfiguredControlPlane
 from data_plane.adapters.control_plane_http_client import ControlPlaneHttpClient
 from data_plane.adapters.jwt_callers import JwtCallers, JwtRules
 from data_plane.adapters.memory_control_plane_registry import MemoryControlPlaneRegistry
 from data_plane.domain.registered_control_plane import RegisteredControlPlane
-from data_plane.services.callers import AnyOf, SharedToken
+from data_plane.services.callers import CONFIGURED, AnyOf, SharedToken
+from data_plane.services.control_plane_registration import ControlPlaneRegistration
 from outbound_http.guarded_client import guarded_client
 from tests.loopback_server import loopback_server
 from tests.unit.data_plane.fakes import ManualClock, a_data_flow
@@ -80,6 +83,24 @@ async def test_a_registration_is_kept_without_its_secret_and_replaced_in_full() 
         assert plane.secrets == {}
         assert (await client.delete("/controlplanes/cp-1")).status_code == 204
         assert (await client.delete("/controlplanes/cp-1")).status_code == 404
+
+
+async def test_data_planes_that_share_a_vault_keep_the_same_control_planes_secret_apart() -> None:
+    one, other = PlaneInMemory(), PlaneInMemory()
+    shared = ControlPlaneRegistration(
+        known=other.control_planes,
+        vault=one.vault,
+        ledger=other.ledger,
+        policy=OutboundAddressPolicy(allowed_hosts=("control-plane.example",)),
+    )
+    message = registration(authorization=credentials(clientSecret="another-secret"))
+    await shared.register(ControlPlaneRegistrationMessage.model_validate(message), CONFIGURED)
+    async with one.client(working=False) as client:
+        await client.put("/controlplanes", json=registration(authorization=credentials()))
+        await client.put("/controlplanes", json=registration(authorization=credentials(clientSecret="renewed")))
+        assert sorted(one.secrets.values()) == ["another-secret", "renewed"]
+        assert (await client.delete("/controlplanes/cp-1")).status_code == 204
+    assert list(one.secrets.values()) == ["another-secret"]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,8 +17,9 @@ from data_plane.ports.data_sink import DataSink, Staging
 from data_plane.services.credential_intake import vault_alias
 from outbound_http.guarded_session import open_guarded_session
 from tests.eventually import eventually
-from tests.unit.data_plane.fakes import a_data_flow
-from tests.unit.data_plane.http_rig import HttpRig, http_rig
+from tests.unit.data_plane.fakes import ManualClock, a_data_flow
+from tests.unit.data_plane.http_rig import LOOPBACK, HttpRig, http_rig
+from vault_adapters.cached import CachedVault
 from vault_adapters.memory import InMemoryVault
 
 BLOCK = 8 * 1024 * 1024  # more than what the connection takes of a server that does not read
@@ -237,6 +239,21 @@ async def test_only_the_secret_of_the_flow_itself_is_sent_to_an_address_of_the_c
         with pytest.raises(InvalidInputError, match="keyName"):
             async with rig.sink(keyName=alias):
                 pass
+
+
+async def test_the_secret_that_a_resume_has_brought_is_read_past_what_is_kept_in_memory(rig: HttpRig) -> None:
+    own = vault_alias("flow-1", "destination")
+    rig.secrets[own] = "first"
+    vault = CachedVault(InMemoryVault(rig.secrets), kept_for=timedelta(hours=1), clock=ManualClock())
+    async with open_guarded_session(LOOPBACK) as session:
+        sinks = HttpDataSinkFactory(vault=vault, session=session, policy=LOOPBACK)
+        flow = a_data_flow(destination=sinks.accepted(rig.address(keyName=own, authType="bearer")))
+        for secret in ("first", "second"):
+            rig.secrets[own] = secret
+            async with sinks.open(flow) as sink:
+                await sink.put_whole(a_copy(data=b"1"), b"1", again=False)
+            assert rig.server.of("PUT")[-1][1]["authorization"] == f"Bearer {secret}"
+    await vault.aclose()
 
 
 async def test_a_destination_inside_is_not_called() -> None:

@@ -22,6 +22,11 @@ ROUTE = 'no handler for route "kv/data/a". route entry not found.'
         (400, ["check-and-set parameter did not match the current version"], VersionConflictError),
         (400, ["check-and-set parameter required for this call"], VaultRefusedError),
         (400, ["invalid role or secret ID"], VaultRefusedError),
+        (
+            400,
+            ["Upgrading from non-versioned to versioned data. This backend will be unavailable for a brief period."],
+            VaultUnavailableError,
+        ),
         (403, ["permission denied"], VaultRefusedError),
         (403, None, VaultRefusedError),
         (404, [], EntryAbsentError),

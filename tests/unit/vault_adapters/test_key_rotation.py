@@ -20,6 +20,7 @@ from vault_adapters.local import (
     rotate_key_file,
     seal_with_first,
 )
+from vault_adapters.local.errors import VaultKeyAwaitedError, VaultKeyUnknownError
 from vault_adapters.local.key import replace_key_file
 from vault_adapters.local.sealing import Sealer
 
@@ -169,9 +170,26 @@ async def test_with_keys_of_the_environment_the_first_one_is_sealed_with(files: 
 async def test_a_running_process_whose_key_file_is_gone_says_so(files: Files) -> None:
     running = files.opened()
     rotate_key_file(files.vault, files.key_file)
-    files.key_file.unlink()
-    with pytest.raises(VaultForbiddenError, match=r"another key .*vault\.key_file cannot be read again"):
+    files.key_file.rename(files.key_file.with_name("away"))
+    with pytest.raises(VaultKeyAwaitedError, match=r"another key .*vault\.key_file cannot be read again"):
         await running.resolve("alias")
+    files.key_file.with_name("away").rename(files.key_file)
+    assert await running.resolve("alias") == PLANTED
+
+
+async def test_a_running_process_without_the_new_key_waits_for_it(files: Files) -> None:
+    keys = [files.key]
+    running = EncryptedLocalVault.open(files.vault, KeyRing(lambda: keys))
+    new = VaultKey.generate()
+    seal_with_first(files.vault, (new, files.key))
+    with pytest.raises(VaultKeyAwaitedError):
+        await running.resolve("alias")
+    with pytest.raises(VaultKeyAwaitedError):
+        await running.store("alias", "other")
+    with pytest.raises(VaultKeyUnknownError):
+        EncryptedLocalVault.open(files.vault, files.key)
+    keys.append(new)
+    assert await running.resolve("alias") == PLANTED
 
 
 def test_too_many_keys_are_refused_and_none_is_shown() -> None:
