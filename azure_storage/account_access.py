@@ -7,6 +7,7 @@ from azure.core.credentials_async import AsyncTokenCredential
 
 from azure_storage.account_keys import AccountKeys
 from azure_storage.endpoints import StorageEndpoints
+from azure_storage.errors import AccountKeyAwaitedError, StorageRefusedError
 from azure_storage.settings import AzureStorageSettings
 from connector_spi.data_address import KEY_NAME
 from connector_spi.errors import ConfigurationError, InvalidInputError
@@ -63,6 +64,7 @@ class AccountAccesses:
         settings = settings or AzureStorageSettings()
         endpoints = StorageEndpoints.of(settings)
         self._account_keys = account_keys
+        self._opened_by_key: set[tuple[str, str | None]] = set()
         self._identities = {
             account.name: _entra_access(account.name, account.identity, endpoints, credentials)
             for account in settings.accounts
@@ -87,6 +89,21 @@ class AccountAccesses:
                 remedy="Leave it out, or configure a key for the account in place of the identity.",
             )
         return entra
+
+    def note_opened(self, account: str, key_name: str | None) -> None:
+        """Storage has accepted what `of` said for these."""
+        if account not in self._identities:
+            self._opened_by_key.add((account, key_name))
+
+    def refused(
+        self, account: str, key_name: str | None, error: StorageRefusedError
+    ) -> StorageRefusedError | AccountKeyAwaitedError:
+        """What it means that storage refused what opens the account, though it was taken anew.
+
+        A key that is regenerated works no more at once, and only then can its owner store the new one: a key that has
+        worked in this process is waited for. One that never has is wrong.
+        """
+        return AccountKeyAwaitedError(error.refusal) if (account, key_name) in self._opened_by_key else error
 
     def forget(self, account: str) -> None:
         """Read an account key anew next time; called when storage refused it. Tokens end by themselves."""

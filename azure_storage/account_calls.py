@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from azure.storage.blob.aio import ContainerClient
 
@@ -12,6 +12,7 @@ from azure_storage.identity_refusal import of_identity
 from azure_storage.sdk_clients import SdkClients, sdk_errors
 
 _Result = TypeVar("_Result")
+_KEY_REFUSED: Final = (AuthenticationFailedError, AuthorizationFailureError)
 ContainerCall = Callable[[ContainerClient], Awaitable[_Result]]
 
 
@@ -36,19 +37,25 @@ class AccountCalls:
         """Make the call; once more when storage refuses the kept key and the vault holds another by now.
 
         Raises:
+            AccountKeyAwaitedError: it refuses that one too, and has accepted the account's key before.
             StorageRefusedError, StorageTransientError, StorageUnavailableError: as the catalogue says.
             ConnectorError: what `AccountAccesses.of` raises; the identity got no token.
         """
         resource = "/".join(part for part in (account, container, blob) if part)
-        access = await self._accesses.of(account, key_name)
+        access, place = await self._accesses.of(account, key_name), (account, container)
         try:
-            return await self._attempt(operation, resource, call, access, (account, container))
-        except (AuthenticationFailedError, AuthorizationFailureError):
+            result = await self._attempt(operation, resource, call, access, place)
+        except _KEY_REFUSED as error:
             self._accesses.forget(account)
             fresh = await self._accesses.of(account, key_name)
             if fresh == access:
-                raise
-        return await self._attempt(operation, resource, call, fresh, (account, container))
+                raise self._accesses.refused(account, key_name, error) from None
+            try:
+                result = await self._attempt(operation, resource, call, fresh, place)
+            except _KEY_REFUSED as again:
+                raise self._accesses.refused(account, key_name, again) from None
+        self._accesses.note_opened(account, key_name)
+        return result
 
     async def _attempt(
         self,

@@ -1,16 +1,22 @@
 """Who signs for an account: its key, or a user delegation key of the identity that opens it."""
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from azure_storage.account_access import AccountAccesses, SharedKey
 from azure_storage.delegation_keys import UserDelegationKeys
 from azure_storage.endpoints import StorageEndpoints
-from azure_storage.errors import AuthenticationFailedError, AuthorizationFailureError
+from azure_storage.errors import (
+    AccountKeyAwaitedError,
+    AuthenticationFailedError,
+    AuthorizationFailureError,
+    StorageRefusedError,
+)
 from azure_storage.sas_signing import SasSigner, SasTerms
 from connector_spi.clock import Clock
 
 _Result = TypeVar("_Result")
+_KEY_REFUSED: Final = (AuthenticationFailedError, AuthorizationFailureError)
 
 
 class AccountSigners:
@@ -55,17 +61,29 @@ class AccountSigners:
         """Make the call with a signer; once more when its signature is refused and another key is to be had.
 
         Raises:
+            AccountKeyAwaitedError: that is refused too, and a key of the account has been accepted before.
             ConnectorError: what the call and `of` raise.
         """
         signer = await self.of(account, key_name=key_name, lifetime_seconds=lifetime_seconds)
         try:
-            return await call(signer)
-        except (AuthenticationFailedError, AuthorizationFailureError):
+            result = await call(signer)
+        except _KEY_REFUSED as error:
             self.forget(account)
             fresh = await self.of(account, key_name=key_name, lifetime_seconds=lifetime_seconds)
             if fresh.key == signer.key:
-                raise
-        return await call(fresh)
+                raise self.refused(account, key_name, error) from None
+            try:
+                result = await call(fresh)
+            except _KEY_REFUSED as again:
+                raise self.refused(account, key_name, again) from None
+        self._accesses.note_opened(account, key_name)
+        return result
+
+    def refused(
+        self, account: str, key_name: str | None, error: StorageRefusedError
+    ) -> StorageRefusedError | AccountKeyAwaitedError:
+        """What it means that storage refused a signature of the account's, though it was made anew."""
+        return self._accesses.refused(account, key_name, error)
 
     def forget(self, account: str) -> None:
         """Take keys anew next time: for callers whose signature was refused."""

@@ -18,6 +18,7 @@ from azure_storage.account_signers import AccountSigners
 from azure_storage.delegation_keys import UserDelegationKeys
 from azure_storage.endpoints import StorageEndpoints
 from azure_storage.errors import (
+    AccountKeyAwaitedError,
     BlobNotFoundError,
     BlobTooLargeError,
     ContainerBeingDeletedError,
@@ -175,6 +176,12 @@ class ObjectStorage:
     def forget_key(self, account: str) -> None:
         """Take the account's keys anew next time: for callers whose signature was refused."""
         self._signers.forget(account)
+
+    def refused(
+        self, account: str, key_name: str | None, error: StorageRefusedError
+    ) -> StorageRefusedError | AccountKeyAwaitedError:
+        """What it means that a signature of the account's was refused, though it was made anew."""
+        return self._signers.refused(account, key_name, error)
 
     async def delete_container(
         self, account: str, container: str, *, process_id: str, key_name: str | None = None

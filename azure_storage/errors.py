@@ -258,6 +258,16 @@ class AccountKeyNotPermittedError(StorageRefusedError):
     remedy = "Have its owner configure an identity for the account in place of the key."
 
 
+class AccountKeyAwaitedError(StorageTransientError):
+    """The account was opened by its key before, and now it is not: the key was regenerated, and the vault is behind."""
+
+    code = "AccountKeyAwaited"
+    cause = "the account's key has worked before and is refused now"
+    remedy = (
+        "Store the account's present key in the vault; what waits goes on by itself. Else look at its network rules."
+    )
+
+
 class InsufficientAccountPermissionsError(StorageRefusedError):
     """The account itself does not allow the operation."""
 

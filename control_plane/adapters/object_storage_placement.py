@@ -51,11 +51,15 @@ class ObjectStoragePlacement:
 
     async def place(self, process: TransferProcess, *, seconds: float) -> PlacementPosition:
         """See the port. A key that was rotated meanwhile is read anew, and what has expired is signed anew, once."""
+        account, key_name = process.data_destination.get("account"), process.data_destination.get("keyName") or None
         try:
             return await self._place(process, seconds)
         except _REFUSED:
-            self._storage.forget_key(process.data_destination.get("account"))
-        return await self._place(process, seconds)
+            self._storage.forget_key(account)
+        try:
+            return await self._place(process, seconds)
+        except _REFUSED as error:
+            raise self._storage.refused(account, key_name, error) from None
 
     async def take_back(self, process: TransferProcess, *, seconds: float) -> TakenBack:
         """See the port."""

@@ -96,12 +96,17 @@ class AzureStorageDataSource:
             return await self._read(source, offset, length, signature)
         except _STALE_SIGNATURE:
             fresh = await self._renewed(instead_of=signature)
-        return await self._read(source, offset, length, fresh)
+        try:
+            return await self._read(source, offset, length, fresh)
+        except _STALE_SIGNATURE as error:
+            raise self._storage.refused(self._place.account, self._place.key_name, error) from None
 
     async def grant(self, source: SourceObject, *, anew: bool = False) -> ReadGrant:
         """A signature for this blob alone, for some minutes."""
         if anew:
             self._storage.forget_key(self._place.account)
+            # A key that has ended shows here as what it is, and not as a source that the other service cannot read.
+            await self._found(source.name)
         token = await self._storage.mint_read_sas(
             self._place.account,
             self._place.container,

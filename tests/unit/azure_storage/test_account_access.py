@@ -6,6 +6,7 @@ import pytest
 
 from azure_storage.account_access import AccountAccesses, EntraAccess, SharedKey
 from azure_storage.account_keys import AccountKeys
+from azure_storage.errors import AccountKeyAwaitedError, AuthenticationFailedError, Refusal
 from azure_storage.opening import tls_of
 from azure_storage.settings import AzureStorageSettings, StorageAccountSettings
 from connector_spi.errors import ConfigurationError, InvalidInputError, SecretNotFoundError
@@ -53,6 +54,26 @@ def test_an_identity_that_cannot_be_used_is_refused_at_the_start(settings: Azure
     credentials = None if settings is SETTINGS else PlainCredentials({"own": CREDENTIAL})
     with pytest.raises(ConfigurationError, match=rf"storage\.accounts\.acme1\.identity.*{problem}"):
         AccountAccesses(AccountKeys(InMemoryVault({})), settings, credentials)
+
+
+REFUSED = AuthenticationFailedError(Refusal("List Blobs", "other1/outbox", 403))
+
+
+def test_a_key_that_has_worked_is_waited_for_and_another_one_is_not() -> None:
+    accesses = _accesses({})
+    assert accesses.refused("other1", None, REFUSED) is REFUSED
+    accesses.note_opened("other1", None)
+    awaited = accesses.refused("other1", None, REFUSED)
+    assert isinstance(awaited, AccountKeyAwaitedError)
+    assert "other1/outbox" in awaited.message
+    assert accesses.refused("other1", "named", REFUSED) is REFUSED
+    assert accesses.refused("other2", None, REFUSED) is REFUSED
+
+
+def test_an_identity_is_not_waited_for() -> None:
+    accesses = _accesses({})
+    accesses.note_opened("acme1", None)
+    assert accesses.refused("acme1", None, REFUSED) is REFUSED
 
 
 def test_a_key_is_not_shown() -> None:
