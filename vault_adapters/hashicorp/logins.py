@@ -54,19 +54,15 @@ class Login(Protocol):
     owns_token: ClassVar[bool]
     """Whether the token was made for this process alone, which then ends it."""
 
-    def check(self) -> None:
-        """Read the credential once.
-
-        Raises:
-            ConfigurationError: it is missing.
-        """
+    @property
+    def credential(self) -> Credential:
+        """Where what it shows is read."""
         ...
 
-    def log_in(self, adapter: VaultAdapter) -> IssuedToken:
-        """A token that was not known before, if the method can make one.
+    def log_in(self, adapter: VaultAdapter, shown: str) -> IssuedToken:
+        """A token that was not known before, if the method can make one. `shown`: what the credential says now.
 
         Raises:
-            ConfigurationError: the credential is missing.
             VaultRefusedError: the vault does not take it.
             VaultUnavailableError: the vault did not answer.
         """
@@ -81,13 +77,9 @@ class ByToken:
     owns_token: ClassVar[bool] = False
     credential: Credential
 
-    def check(self) -> None:
-        """See the protocol."""
-        self.credential.read()
-
-    def log_in(self, adapter: VaultAdapter) -> IssuedToken:
+    def log_in(self, adapter: VaultAdapter, shown: str) -> IssuedToken:
         """See the protocol; a token that may not ask about itself is taken for one that never ends."""
-        adapter.token = self.credential.read()
+        adapter.token = shown
         return looked_up(adapter) or IssuedToken(adapter.token, lease_seconds=0, renewable=False)
 
 
@@ -101,14 +93,10 @@ class ByAppRole:
     mount: str
     role_id: str
 
-    def check(self) -> None:
-        """See the protocol."""
-        self.credential.read()
-
-    def log_in(self, adapter: VaultAdapter) -> IssuedToken:
+    def log_in(self, adapter: VaultAdapter, shown: str) -> IssuedToken:
         """See the protocol."""
         auth = AppRole(adapter)
-        return issued(auth.login(self.role_id, self.credential.read(), use_token=False, mount_point=self.mount))
+        return issued(auth.login(self.role_id, shown, use_token=False, mount_point=self.mount))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +109,10 @@ class ByKubernetes:
     mount: str
     role: str
 
-    def check(self) -> None:
-        """See the protocol."""
-        self.credential.read()
-
-    def log_in(self, adapter: VaultAdapter) -> IssuedToken:
+    def log_in(self, adapter: VaultAdapter, shown: str) -> IssuedToken:
         """See the protocol."""
         auth = Kubernetes(adapter)
-        return issued(auth.login(self.role, self.credential.read(), use_token=False, mount_point=self.mount))
+        return issued(auth.login(self.role, shown, use_token=False, mount_point=self.mount))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,14 +125,10 @@ class ByJwt:
     mount: str
     role: str
 
-    def check(self) -> None:
-        """See the protocol."""
-        self.credential.read()
-
-    def log_in(self, adapter: VaultAdapter) -> IssuedToken:
+    def log_in(self, adapter: VaultAdapter, shown: str) -> IssuedToken:
         """See the protocol."""
         auth = JWT(adapter)
-        return issued(auth.jwt_login(self.role, self.credential.read(), use_token=False, path=self.mount))
+        return issued(auth.jwt_login(self.role, shown, use_token=False, path=self.mount))
 
 
 def login_of(settings: VaultLogin, environ: Mapping[str, str]) -> Login:
@@ -158,7 +138,7 @@ def login_of(settings: VaultLogin, environ: Mapping[str, str]) -> Login:
         ConfigurationError: the credential is missing.
     """
     login = _login(settings, environ)
-    login.check()
+    login.credential.read()
     return login
 
 

@@ -13,6 +13,7 @@ from vault_adapters.hashicorp.connections import VaultAdapter
 from vault_adapters.hashicorp.errors import VaultLoginLostError, VaultRefusedError, login_refused
 from vault_adapters.hashicorp.logins import Login
 from vault_adapters.hashicorp.namespaces import check_namespace
+from vault_adapters.hashicorp.refused_credential import RefusedCredential
 from vault_adapters.hashicorp.renewal import delay_after_failure, delay_before_renewal, is_worth_keeping
 from vault_adapters.hashicorp.tokens import IssuedToken
 
@@ -33,6 +34,7 @@ class VaultSession:
         self._token: IssuedToken | None = None
         self._replacing: asyncio.Task[IssuedToken | None] | None = None
         self._renewing: asyncio.Task[None] | None = None
+        self._refused = RefusedCredential()
         self._worked = False
         """Whether any call was allowed: a login that is refused from then on is not wrong, but has ended."""
 
@@ -116,7 +118,13 @@ class VaultSession:
 
     def _log_in(self, adapter: VaultAdapter) -> IssuedToken:
         check_namespace(adapter)
-        return self._login.log_in(adapter)
+        shown = self._login.credential.read()
+        self._refused.check(shown)
+        try:
+            return self._login.log_in(adapter, shown)
+        except VaultRefusedError as refusal:
+            self._refused.note(shown, refusal)
+            raise
 
     def _adopt(self, token: IssuedToken) -> None:
         self._token = token
