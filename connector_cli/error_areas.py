@@ -18,7 +18,9 @@ AREAS: Final = (
         title="Keys, identities and signatures of storage",
         classes=frozenset(
             {
+                "AccountKeyAwaitedError",
                 "AccountKeyMalformedError",
+                "AccountKeyNotPermittedError",
                 "AuthenticationFailedError",
                 "AuthorizationFailureError",
                 "AuthorizationPermissionMismatchError",

@@ -25,7 +25,7 @@ CHECKS: Final[Mapping[str, tuple[str, ...]]] = {
         ),
         (
             "A rotated key: both keys of the account were made anew. Signatures made with the old one end with it; "
-            "store the new key, then resume the transfer."
+            "store the new key, then request the transfer again."
         ),
         "Another account's key: look which alias the account uses (`storage.accounts`, else the account's name).",
         (
