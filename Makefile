@@ -7,8 +7,8 @@ BIN := $(VENV)/bin
 # What is installed, by file date: each step runs again only when what it installs from has changed.
 DONE := $(VENV)/.done
 
-# A file's tests stay together: they share what is costly to start.
-PARALLEL := -n auto --dist loadfile
+# A file's tests stay together: they share what is costly to start. One worker more than cores: they also wait.
+PARALLEL := -n $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)') --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup install demo test test-unit tck-dps tck-dsp vault-server soak soak-protocol benchmark check fix docs lock clean
